@@ -1,0 +1,3 @@
+module github.com/ghostread/ghostread
+
+go 1.26
