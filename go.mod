@@ -1,3 +1,14 @@
 module github.com/ghostread/ghostread
 
-go 1.26
+go 1.26.0
+
+require github.com/google/go-cmp v0.7.0
+
+require (
+	github.com/chromedp/cdproto v0.159.0 // indirect
+	github.com/chromedp/chromedp v0.23.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/owenrumney/go-sarif/v3 v3.3.1 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/term v0.47.0 // indirect
+)

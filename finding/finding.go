@@ -105,12 +105,12 @@ type Evidence struct {
 	Stack     []Frame `json:"stack,omitempty"`
 }
 
-// Place returns the innermost frame of e that is not in the runtime or in
-// package sync, or the innermost one if there is no other. It is the line
-// that a reader should look at.
+// Place returns the innermost frame of e that is not [Frame.Plumbing], or the
+// innermost one if there is no other. It is the line that a reader should look
+// at.
 func (e Evidence) Place() (Frame, bool) {
 	for _, f := range e.Stack {
-		if !isPlumbing(f.Func) {
+		if !f.Plumbing() {
 			return f, true
 		}
 	}
@@ -120,11 +120,11 @@ func (e Evidence) Place() (Frame, bool) {
 	return Frame{}, false
 }
 
-// isPlumbing reports whether fn belongs to a package whose lines explain
-// nothing to the author of a program.
-func isPlumbing(fn string) bool {
+// Plumbing reports whether f is in a package whose lines explain nothing to the
+// author of a program: the runtime, sync, testing and what they are made of.
+func (f Frame) Plumbing() bool {
 	for _, p := range []string{"runtime.", "internal/", "sync.", "sync/atomic.", "testing.", "reflect."} {
-		if strings.HasPrefix(fn, p) {
+		if strings.HasPrefix(f.Func, p) {
 			return true
 		}
 	}
@@ -135,6 +135,18 @@ func isPlumbing(fn string) bool {
 type Subject struct {
 	Package string `json:"package"`        // import path
 	Test    string `json:"test,omitempty"` // top-level test
+}
+
+// String returns the name by which other findings refer to s, e.g.
+// "example.com/store.TestGet".
+func (s Subject) String() string {
+	if s.Test == "" {
+		return s.Package
+	}
+	if s.Package == "" {
+		return s.Test
+	}
+	return s.Package + "." + s.Test
 }
 
 // Witness is how a finding is made to happen again.
