@@ -1,0 +1,210 @@
+package overlay
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Overlay is a patched release, ready for the go command.
+type Overlay struct {
+	Toolchain Toolchain
+	Dir       string   // the generated files
+	File      string   // overlay.json
+	Flags     []string // what go build and go test need: -overlay and, for Patch.Plain, -gcflags
+	Sum       string   // hash of everything in Dir
+}
+
+// Generate applies a patch to a toolchain. The result lies below dir, or
+// below the user's cache directory when dir is empty, and is reused when it is
+// there and whole. The toolchain of the result is the one to build with: it
+// differs from tc when tc lies in the module cache, whose files the go command
+// does not let an overlay replace.
+func Generate(ctx context.Context, dir string, tc Toolchain, p Patch) (*Overlay, error) {
+	if err := p.Check(tc); err != nil {
+		return nil, err
+	}
+	dir, err := CacheDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if tc, err = relocate(ctx, dir, tc); err != nil {
+		return nil, err
+	}
+	files, removed, err := p.apply(tc)
+	if err != nil {
+		return nil, err
+	}
+	sum := checksum(tc, files, removed)
+	dir = filepath.Join(dir, "overlay", strings.Join([]string{tc.Version, tc.OS, tc.Arch, sum[:20]}, "-"))
+	content := make(map[string][]byte, len(files)+1)
+	replace := make(map[string]string, len(files)+len(removed))
+	for name, src := range files {
+		rel := filepath.Join("src", filepath.FromSlash(name))
+		content[rel] = src
+		replace[filepath.Join(tc.Root, rel)] = filepath.Join(dir, rel)
+	}
+	for _, name := range removed {
+		replace[filepath.Join(tc.Root, "src", filepath.FromSlash(name))] = ""
+	}
+	list, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "\t")
+	if err != nil {
+		return nil, err
+	}
+	content["overlay.json"] = append(list, '\n')
+	if err := store(ctx, dir, content); err != nil {
+		return nil, fmt.Errorf("write overlay: %w", err)
+	}
+	o := &Overlay{Toolchain: tc, Dir: dir, File: filepath.Join(dir, "overlay.json"), Sum: sum}
+	o.Flags = []string{"-overlay=" + o.File}
+	for _, pattern := range p.Plain {
+		o.Flags = append(o.Flags, "-gcflags="+pattern+"=-race=false")
+	}
+	return o, nil
+}
+
+// apply returns the files to replace or add, and those to remove.
+func (p Patch) apply(tc Toolchain) (files map[string][]byte, removed []string, err error) {
+	src := newSource(tc)
+	targets := map[string]*target{}
+	for _, e := range p.Edits {
+		if !src.holds(e.When) {
+			continue
+		}
+		t := targets[e.File]
+		if t == nil {
+			text, err := src.read(e.File)
+			if err != nil {
+				return nil, nil, err
+			}
+			t = &target{src: src, file: e.File, text: string(text)}
+			targets[e.File] = t
+		}
+		if err := t.add(e); err != nil {
+			return nil, nil, err
+		}
+	}
+	files = map[string][]byte{}
+	for _, name := range slices.Sorted(maps.Keys(targets)) {
+		out, err := targets[name].result()
+		if err != nil {
+			return nil, nil, err
+		}
+		files[name] = []byte(out)
+	}
+	for _, a := range p.Add {
+		if !src.holds(a.When) {
+			continue
+		}
+		if files[a.File] != nil {
+			return nil, nil, fmt.Errorf("patch %s: %s is added twice, or edited and added", tc.Version, a.File)
+		}
+		files[a.File] = a.Source
+	}
+	for _, name := range p.Remove {
+		if !src.exists(name) {
+			return nil, nil, &AnchorError{Release: tc.Version, Root: tc.Root, File: name, Problem: "the file to remove does not exist"}
+		}
+		if files[name] != nil {
+			return nil, nil, fmt.Errorf("patch %s: %s is both removed and changed", tc.Version, name)
+		}
+		removed = append(removed, name)
+	}
+	slices.Sort(removed)
+	return files, removed, nil
+}
+
+// checksum names the content of an overlay. The GOROOT is part of it because
+// overlay.json holds its path.
+func checksum(tc Toolchain, files map[string][]byte, removed []string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", []string{tc.Version, tc.Root, tc.OS, tc.Arch, tc.Experiment})
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(h, "%q %d\n", name, len(files[name]))
+		h.Write(files[name])
+	}
+	fmt.Fprintf(h, "%q\n", removed)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// CacheDir is dir, or ghostread's part of the user's cache directory when dir
+// is empty.
+func CacheDir(dir string) (string, error) {
+	if dir != "" {
+		return filepath.Abs(dir)
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a directory for patched sources: %w; set XDG_CACHE_HOME", err)
+	}
+	return filepath.Join(base, "ghostread"), nil
+}
+
+// store makes dir hold exactly the files of content. Several processes may do
+// it at once with the same content.
+func store(ctx context.Context, dir string, content map[string][]byte) error {
+	if whole(dir, content) {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(dir), ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	fresh := filepath.Join(temp, "overlay")
+	for name, src := range content {
+		path := filepath.Join(fresh, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, src, 0o666); err != nil {
+			return err
+		}
+	}
+	// A directory cannot be renamed over one that is not empty. What is there
+	// is damaged, or was put there whole by another process just now.
+	for range 100 {
+		err := os.Rename(fresh, dir)
+		if err == nil || whole(dir, content) {
+			return nil
+		}
+		if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		old, terr := os.MkdirTemp(temp, "old-")
+		if terr != nil {
+			return terr
+		}
+		if err := os.Rename(dir, filepath.Join(old, "damaged")); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: other processes keep replacing it", dir)
+}
+
+// whole reports whether dir holds the files of content, undamaged.
+func whole(dir string, content map[string][]byte) bool {
+	for name, want := range content {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !bytes.Equal(got, want) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,132 @@
+package overlay
+
+import (
+	"fmt"
+	"go/ast"
+	"go/build/constraint"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// GuestTag is the build tag of Go files that only compile inside a patched
+// standard library. [Guest] takes it away.
+const GuestTag = "ghostread_guest"
+
+const noraceText = "//go:norace"
+
+// Guest turns a source file of this module into one of the standard library:
+// it drops a "//go:build ghostread_guest" line, rewrites import paths, and
+// puts //go:norace before every function when norace is set. imports maps old
+// paths to new ones. The lines keep their numbers.
+func Guest(file string, src []byte, imports map[string]string, norace bool) ([]byte, error) {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	text := string(src)
+	offset := func(p token.Pos) int { return fset.PositionFor(p, false).Offset }
+	var splices []splice
+	for _, group := range f.Comments {
+		if group.Pos() > f.Package {
+			break
+		}
+		for _, c := range group.List {
+			if x, err := constraint.Parse(c.Text); err == nil && x.String() == GuestTag {
+				from := offset(c.Pos())
+				splices = append(splices, splice{from, from + len(c.Text), ""})
+			}
+		}
+	}
+	for _, s := range f.Imports {
+		old, err := strconv.Unquote(s.Path.Value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: import %s: %w", file, s.Path.Value, err)
+		}
+		if to, ok := imports[old]; ok {
+			splices = append(splices, splice{offset(s.Path.Pos()), offset(s.Path.End()), strconv.Quote(to)})
+		}
+	}
+	if norace {
+		splices = append(splices, noraceSplices(fset, f, text)...)
+	}
+	t := target{src: newSource(Toolchain{}), file: path.Base(file), text: text, splices: splices}
+	out, err := t.result()
+	return []byte(out), err
+}
+
+// GuestPackage turns the Go and assembly files of a directory, without its
+// tests, into a package of the standard library.
+func GuestPackage(importPath string, fsys fs.FS, dir string, imports map[string]string, norace bool) ([]Added, error) {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	var added []Added
+	for _, e := range entries {
+		name := e.Name()
+		isGo := strings.HasSuffix(name, ".go")
+		if e.IsDir() || strings.HasSuffix(name, "_test.go") || !isGo && !strings.HasSuffix(name, ".s") {
+			continue
+		}
+		src, err := fs.ReadFile(fsys, path.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if isGo {
+			if src, err = Guest(name, src, imports, norace); err != nil {
+				return nil, fmt.Errorf("add %s to %s: %w", name, importPath, err)
+			}
+		}
+		added = append(added, Added{File: path.Join(importPath, name), Source: src})
+	}
+	if len(added) == 0 {
+		return nil, fmt.Errorf("add package %s: %s has no Go files", importPath, dir)
+	}
+	return added, nil
+}
+
+// noraceSplices puts //go:norace before every function that has a body and
+// not the pragma. It takes the empty line above the function, or above its
+// comment, when there is one: the pragma must stand on a line by itself, and
+// no other line moves.
+func noraceSplices(fset *token.FileSet, f *ast.File, text string) []splice {
+	var splices []splice
+	for _, d := range f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Body == nil || hasPragma(fn.Doc, noraceText) {
+			continue
+		}
+		start := fn.Pos()
+		if fn.Doc != nil {
+			start = fn.Doc.Pos()
+		}
+		at := fset.PositionFor(start, false).Offset
+		switch {
+		case at > 0 && text[at-1] != '\n':
+			// Something precedes on the line, as in "package p; func f() {}".
+			splices = append(splices, splice{at, at, "\n" + noraceText + "\n"})
+		case at > 1 && text[at-2] == '\n':
+			splices = append(splices, splice{at - 1, at - 1, noraceText})
+		default:
+			splices = append(splices, splice{at, at, noraceText + "\n"})
+		}
+	}
+	return splices
+}
+
+func hasPragma(doc *ast.CommentGroup, pragma string) bool {
+	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool {
+		return strings.TrimSpace(c.Text) == pragma
+	})
+}
+
+// NoRaceSource puts //go:norace before every function of a Go file.
+func NoRaceSource(file string, src []byte) ([]byte, error) {
+	return Guest(file, src, nil, true)
+}

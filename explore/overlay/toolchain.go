@@ -1,0 +1,101 @@
+package overlay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Toolchain is a Go release on this machine, as the go command of a directory
+// selects it.
+type Toolchain struct {
+	Version    string // GOVERSION: go1.26.8
+	Root       string // GOROOT
+	OS, Arch   string // GOOS and GOARCH of the test binaries
+	Experiment string // GOEXPERIMENT
+	ModCache   string // GOMODCACHE
+	CC         string // the C compiler the go command would run; it need not exist
+}
+
+// Detect asks the go command which release it uses in dir. The go.mod and
+// GOTOOLCHAIN in effect there may select another one than the first in PATH.
+// A nil env means the environment of this process.
+func Detect(ctx context.Context, dir string, env []string) (Toolchain, error) {
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOVERSION", "GOROOT", "GOOS", "GOARCH", "GOEXPERIMENT", "GOMODCACHE", "CC")
+	cmd.Dir, cmd.Env = dir, env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		if msg := strings.TrimSpace(stderr.String()); msg != "" {
+			return Toolchain{}, fmt.Errorf("go env in %s: %s", dir, msg)
+		}
+		return Toolchain{}, fmt.Errorf("go env in %s: %w", dir, err)
+	}
+	var v struct{ GOVERSION, GOROOT, GOOS, GOARCH, GOEXPERIMENT, GOMODCACHE, CC string }
+	if err := json.Unmarshal(out, &v); err != nil {
+		return Toolchain{}, fmt.Errorf("go env in %s: %w", dir, err)
+	}
+	return Toolchain{
+		Version: v.GOVERSION, Root: v.GOROOT, OS: v.GOOS, Arch: v.GOARCH,
+		Experiment: v.GOEXPERIMENT, ModCache: v.GOMODCACHE, CC: v.CC,
+	}, nil
+}
+
+// Minor is 26 for go1.26.8 and go1.26rc1, and -1 for a version that is no
+// release of Go 1.
+func (t Toolchain) Minor() int {
+	v, ok := strings.CutPrefix(t.Version, "go1.")
+	if !ok {
+		return -1
+	}
+	digits := len(v)
+	if i := strings.IndexFunc(v, func(r rune) bool { return r < '0' || '9' < r }); i >= 0 {
+		digits = i
+	}
+	n, err := strconv.Atoi(v[:digits])
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// Go is the path of the toolchain's go command.
+func (t Toolchain) Go() string { return filepath.Join(t.Root, "bin", "go") }
+
+// Env is env, or the environment of this process when env is nil, changed so
+// that the go command is this toolchain and stays it.
+func (t Toolchain) Env(env []string) []string {
+	if env == nil {
+		env = os.Environ()
+	}
+	path := filepath.Join(t.Root, "bin")
+	for _, kv := range env {
+		if old, ok := strings.CutPrefix(kv, "PATH="); ok && old != "" {
+			path = filepath.Join(t.Root, "bin") + string(filepath.ListSeparator) + old
+		}
+	}
+	return append(env[:len(env):len(env)], "GOROOT="+t.Root, "GOTOOLCHAIN=local", "PATH="+path)
+}
+
+// Check returns an [*UnsupportedError] unless the patch is for this toolchain.
+// The assembly and the layouts the edits rely on are those of linux/amd64.
+func (p Patch) Check(t Toolchain) error {
+	if t.OS == "linux" && t.Arch == "amd64" && p.Min <= t.Minor() && t.Minor() <= p.Max {
+		return nil
+	}
+	releases := fmt.Sprintf("Go 1.%d", p.Min)
+	if p.Max > p.Min {
+		releases = fmt.Sprintf("Go 1.%d to 1.%d", p.Min, p.Max)
+	}
+	return &UnsupportedError{
+		Got:  t.Version + " " + t.OS + "/" + t.Arch,
+		Want: releases + " on linux/amd64",
+	}
+}
