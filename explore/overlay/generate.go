@@ -110,6 +110,11 @@ func (p Patch) apply(tc Toolchain) (files map[string][]byte, removed []string, e
 			return nil, nil, fmt.Errorf("patch %s: %s is added twice, or edited and added", tc.Version, a.File)
 		}
 		files[a.File] = a.Source
+		if strings.HasSuffix(a.File, ".go") {
+			if files[a.File], err = Guest(a.File, a.Source, nil, false); err != nil {
+				return nil, nil, fmt.Errorf("add %s: %w", a.File, err)
+			}
+		}
 	}
 	for _, name := range p.Remove {
 		if !src.exists(name) {

@@ -21,8 +21,9 @@ const noraceText = "//go:norace"
 
 // Guest turns a source file of this module into one of the standard library:
 // it drops a "//go:build ghostread_guest" line, rewrites import paths, and
-// puts //go:norace before every function when norace is set. imports maps old
-// paths to new ones. The lines keep their numbers.
+// puts //go:norace before every function when norace is set. The keys of
+// imports are paths, or prefixes when they end in a slash. The lines keep their
+// numbers.
 func Guest(file string, src []byte, imports map[string]string, norace bool) ([]byte, error) {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, file, src, parser.ParseComments|parser.SkipObjectResolution)
@@ -48,7 +49,7 @@ func Guest(file string, src []byte, imports map[string]string, norace bool) ([]b
 		if err != nil {
 			return nil, fmt.Errorf("%s: import %s: %w", file, s.Path.Value, err)
 		}
-		if to, ok := imports[old]; ok {
+		if to, ok := rewrite(old, imports); ok {
 			splices = append(splices, splice{offset(s.Path.Pos()), offset(s.Path.End()), strconv.Quote(to)})
 		}
 	}
@@ -60,12 +61,26 @@ func Guest(file string, src []byte, imports map[string]string, norace bool) ([]b
 	return []byte(out), err
 }
 
-// GuestPackage turns the Go and assembly files of a directory, without its
-// tests, into a package of the standard library.
-func GuestPackage(importPath string, fsys fs.FS, dir string, imports map[string]string, norace bool) ([]Added, error) {
-	entries, err := fs.ReadDir(fsys, dir)
+// rewrite prefers the whole path to a prefix, and a longer prefix to a shorter.
+func rewrite(importPath string, imports map[string]string) (string, bool) {
+	if to, ok := imports[importPath]; ok {
+		return to, true
+	}
+	best := ""
+	for from := range imports {
+		if strings.HasSuffix(from, "/") && strings.HasPrefix(importPath, from) && len(from) > len(best) {
+			best = from
+		}
+	}
+	return imports[best] + strings.TrimPrefix(importPath, best), best != ""
+}
+
+// Package turns the Go and assembly files at the top of fsys, without its
+// tests, into a package of the standard library. See [Guest] for imports.
+func Package(fsys fs.FS, importPath string, imports map[string]string) ([]Added, error) {
+	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("add package %s: %w", importPath, err)
 	}
 	var added []Added
 	for _, e := range entries {
@@ -74,19 +89,17 @@ func GuestPackage(importPath string, fsys fs.FS, dir string, imports map[string]
 		if e.IsDir() || strings.HasSuffix(name, "_test.go") || !isGo && !strings.HasSuffix(name, ".s") {
 			continue
 		}
-		src, err := fs.ReadFile(fsys, path.Join(dir, name))
-		if err != nil {
-			return nil, err
+		src, err := fs.ReadFile(fsys, name)
+		if err == nil && isGo {
+			src, err = Guest(name, src, imports, false)
 		}
-		if isGo {
-			if src, err = Guest(name, src, imports, norace); err != nil {
-				return nil, fmt.Errorf("add %s to %s: %w", name, importPath, err)
-			}
+		if err != nil {
+			return nil, fmt.Errorf("add %s to package %s: %w", name, importPath, err)
 		}
 		added = append(added, Added{File: path.Join(importPath, name), Source: src})
 	}
 	if len(added) == 0 {
-		return nil, fmt.Errorf("add package %s: %s has no Go files", importPath, dir)
+		return nil, fmt.Errorf("add package %s: no Go files", importPath)
 	}
 	return added, nil
 }
@@ -124,9 +137,4 @@ func hasPragma(doc *ast.CommentGroup, pragma string) bool {
 	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool {
 		return strings.TrimSpace(c.Text) == pragma
 	})
-}
-
-// NoRaceSource puts //go:norace before every function of a Go file.
-func NoRaceSource(file string, src []byte) ([]byte, error) {
-	return Guest(file, src, nil, true)
 }

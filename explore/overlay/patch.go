@@ -88,7 +88,7 @@ type Edit struct {
 // Any, as the Count of an edit, takes every occurrence and wants at least one.
 const Any = -1
 
-// Added is a file to add.
+// Added is a file to add. A Go file loses its "//go:build ghostread_guest" line.
 type Added struct {
 	File   string // relative to GOROOT/src
 	Source []byte

@@ -217,7 +217,10 @@ func (t *target) addInBraces(e Edit) error {
 		return nil
 	}
 	at := t.offset(shut)
-	text := e.Text + " "
+	text := e.Text
+	if !strings.HasSuffix(text, "\n") {
+		text += " "
+	}
 	if line := t.text[strings.LastIndexByte(t.text[:at], '\n')+1 : at]; strings.TrimSpace(line) != "" && at != t.offset(open)+1 {
 		text = "; " + text
 	}
