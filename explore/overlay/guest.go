@@ -75,10 +75,11 @@ func rewrite(importPath string, imports map[string]string) (string, bool) {
 	return imports[best] + strings.TrimPrefix(importPath, best), best != ""
 }
 
-// Package turns the Go and assembly files at the top of fsys, without its
-// tests, into a package of the standard library. See [Guest] for imports.
-func Package(fsys fs.FS, importPath string, imports map[string]string) ([]Added, error) {
-	entries, err := fs.ReadDir(fsys, ".")
+// GuestPackage turns the Go and assembly files of a directory, without its
+// tests, into files of a package of the standard library. See [Guest] for
+// imports and norace.
+func GuestPackage(importPath string, fsys fs.FS, dir string, imports map[string]string, norace bool) ([]Added, error) {
+	entries, err := fs.ReadDir(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("add package %s: %w", importPath, err)
 	}
@@ -89,9 +90,9 @@ func Package(fsys fs.FS, importPath string, imports map[string]string) ([]Added,
 		if e.IsDir() || strings.HasSuffix(name, "_test.go") || !isGo && !strings.HasSuffix(name, ".s") {
 			continue
 		}
-		src, err := fs.ReadFile(fsys, name)
+		src, err := fs.ReadFile(fsys, path.Join(dir, name))
 		if err == nil && isGo {
-			src, err = Guest(name, src, imports, false)
+			src, err = Guest(name, src, imports, norace)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("add %s to package %s: %w", name, importPath, err)

@@ -216,4 +216,3 @@ func positions(t *testing.T, src string, edits []Edit) map[string][2]int {
 	}
 	return got
 }
-
