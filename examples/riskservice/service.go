@@ -49,7 +49,8 @@ func (s *Service) Reload(feed []Rule) {
 	s.health.publish(Ready)
 }
 
-// Decide answers p, and counts it if it is approved.
+// Decide answers p, and counts it if it is approved. The limit is a soft one:
+// payments of one merchant that are decided at once may pass it together.
 func (s *Service) Decide(p Payment) Decision {
 	s.trail.note("decide", false)
 	defer s.trail.note("decide", true)
