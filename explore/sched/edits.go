@@ -1,0 +1,161 @@
+package sched
+
+import "github.com/ghostread/ghostread/explore/overlay"
+
+// edits are the places where a release calls what Patch adds. They were read
+// off Go 1.26; each says why it is there, for whoever ports it.
+func edits() []overlay.Edit {
+	return concat(schedulerEdits, timeEdits, operationEdits, lifeEdits, syncEdits(), testingEdits)
+}
+
+func concat(lists ...[]overlay.Edit) (all []overlay.Edit) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+const (
+	before  = overlay.InsertBefore
+	after   = overlay.InsertAfter
+	replace = overlay.Replace
+	atStart = overlay.AtStart
+	atEnd   = overlay.AtEnd
+	imports = overlay.Import
+)
+
+var schedulerEdits = []overlay.Edit{
+	{File: "runtime/runtime2.go", In: "g", Op: atEnd, Text: "ghost ghostG\n",
+		Why: "what a goroutine carries for us"},
+	{File: "runtime/proc.go", In: "runqput", Op: atStart, Text: "if ghostActive && ghostEnqueue(gp) { return }",
+		Why: "runnable goroutines of the world go to the run list"},
+	{File: "runtime/proc.go", In: "globrunqput", Op: atStart, Text: "if ghostActive && ghostEnqueue(gp) { return }",
+		Why: "likewise"},
+	{File: "runtime/proc.go", In: "findRunnable", Op: before, Anchor: "// Poll network.\n\t// This netpoll is only an optimization",
+		Text: "if ghostActive { if gp, again := ghostPick(); gp != nil { return gp, false, false } else if again { goto top } }; ",
+		Why:  "after the scheduler's own queues, which hold goroutines of the runtime only, the world has its turn"},
+	{File: "runtime/proc.go", In: "schedule", Op: before, Anchor: "// May be on a new P.",
+		Text: "if ghostActive && ghostClaim(gp) { goto top }; ",
+		Why:  "goroutines that arrive in batches (netpoll, end of a system call) pass by runqput"},
+	{File: "runtime/proc.go", In: "goschedImpl", Op: atStart, Text: "if ghostActive { ghostForce(gp) }",
+		Why: "stopping the world is not a decision: the same goroutine goes on"},
+	{File: "runtime/proc.go", In: "Gosched", Op: atStart, Text: "if ghostActive && ghostYield() { return }",
+		Why: "a scheduling point of its own kind"},
+	{File: "runtime/proc.go", In: "preemptone", Op: atStart, Text: "if ghostActive && ghostNoPreempt() { return false }",
+		Why: "turns pass at points only"},
+	{File: "runtime/proc.go", In: "handoffp", Op: atStart, Text: "if ghostActive { startm(pp, false, false); return }",
+		Why: "the world's run list is work that handoffp does not know of"},
+	{File: "runtime/proc.go", In: "retake", Op: before, Anchor: "// Retake the P if it's there for more than 1 sysmon tick",
+		Text: "if ghostActive && ghostHoldsP(pp, now) { thread.resume(); goto done }; ",
+		Why:  "a short system call does not pass the turn"},
+	{File: "runtime/proc.go", In: "checkdead", Op: atStart, Text: "if ghost.world != 0 { return }",
+		Why: "goroutines of an execution that was cut short stay runnable for ever; deadlock is ours to say"},
+	{File: "runtime/proc.go", In: "park_m", Op: after, Anchor: "casgstatus(gp, _Grunning, _Gwaiting)", Text: "; if ghostActive { ghostBlock(gp) }",
+		Why: "the timeline shows who waits"},
+	{File: "runtime/proc.go", In: "ready", Op: after, Anchor: "casgstatus(gp, _Gwaiting, _Grunnable)", Text: "; if ghostActive { ghostWake(gp) }",
+		Why: "and who wakes"},
+	{File: "runtime/debug.go", In: "GOMAXPROCS", Op: atStart, Text: "if ghostActive { return ghostProcs(n) }",
+		Why: "the world lives on one P whatever the test asks for"},
+}
+
+var lifeEdits = []overlay.Edit{
+	{File: "runtime/proc.go", In: "newproc1", Op: after, Anchor: "newg.bubble = callergp.bubble", Text: "; ghostNewG(newg, callergp)",
+		Why: "children belong to their parent's world"},
+	{File: "runtime/proc.go", In: "gdestroy", Op: atStart, Text: "ghostExitG(gp)",
+		Why: "the end of the first goroutine is the end of the test"},
+	{File: "runtime/panic.go", In: "fatalpanic", Op: atStart, Text: "ghostCrash()",
+		Why: "the parent process must know that the decisions so far lead to a crash"},
+	{File: "runtime/panic.go", In: "fatalthrow", Op: atStart, Text: "ghostCrash()", Why: "likewise"},
+	{File: "runtime/rand.go", In: "rand", Op: atStart, Text: "if ghostMine() { return ghostRand() }",
+		Why: "map iteration, math/rand and hash seeds repeat with the seed"},
+	{File: "runtime/rand.go", In: "randinit", Op: before, Anchor: "globalRand.state.Init(*seed)", Text: "ghostSeed(seed); ",
+		Why: "so does what init functions see"},
+	{File: "runtime/mgc.go", In: "GC", Op: atStart, Text: "if ghostMine() { ghostPoint(gkGC, 0, 0, sys.GetCallerPC(), 0); ghostQuiet(1); defer ghostQuiet(-1) }",
+		Why: "one step; the Gosched calls inside are not the program's"},
+	{File: "runtime/mgc.go", Op: imports, Text: "internal/runtime/sys", Why: "for the edit above"},
+	{File: "runtime/malloc.go", In: "mallocgc", Op: after, Anchor: "racemalloc(x, size-asanRZ)", Text: "; if ghostActive { ghostAlloc(x, size, typ) }",
+		Why: "names the type behind an address, and ends what was known about an address that is used again"},
+	{File: "runtime/race/race.go", Op: replace, Anchor: `import "C"`, Text: "",
+		Why: "no C detector, no C compiler"},
+}
+
+var timeEdits = []overlay.Edit{
+	{File: "runtime/time.go", In: "timer", Op: atEnd, Text: "isGhost bool\n",
+		Why: "a timer of the world's clock"},
+	{File: "runtime/time.go", In: "time_runtimeNow", Op: atStart, Text: "if ghostTimed() { return ghostWall() }",
+		Why: "virtual time"},
+	{File: "runtime/time.go", In: "time_runtimeNano", Op: atStart, Text: "if ghostTimed() { return ghostNow() }",
+		Why: "virtual time"},
+	{File: "runtime/time.go", In: "timeSleep", Op: atStart, Text: "if ghostActive { ghostPoint(gkSleep, 0, 0, sys.GetCallerPC(), uintptr(ns)) }",
+		Why: "a scheduling point, also for a sleep of zero"},
+	{File: "runtime/time.go", In: "timeSleep", Op: before, Anchor: "var now int64", Text: "t.isGhost = ghostTimed(); ",
+		Why: "the timer is kept by the goroutine, whose world may have changed"},
+	{File: "runtime/time.go", In: "timeSleep", Op: replace, Anchor: "now = nanotime()", Text: "now = ghostNanotime()",
+		Why: "virtual time"},
+	{File: "runtime/time.go", In: "timeSleep", Op: replace, Anchor: "if t.isFake {", Text: "if t.isFake || t.isGhost {",
+		Why: "no time passes before the goroutine has parked"},
+	{File: "runtime/time.go", In: "newTimer", Op: before, Anchor: "t.modify(when, period, f, arg, 0)", Text: "t.isGhost = ghostTimed(); ",
+		Why: "virtual time"},
+	{File: "runtime/time.go", In: "timer.maybeAdd", Op: replace, Anchor: "ts = &mp.p.ptr().timers", Text: "ts = ghostTimersFor(t, &mp.p.ptr().timers)",
+		Why: "the world has a heap of its own"},
+	{File: "runtime/time.go", In: "timer.maybeAdd", Op: replace, Anchor: "if t.isFake {\n\t\t\t// Re-randomize", Text: "if t.isFake || t.isGhost {\n\t\t\t// Re-randomize",
+		Why: "timers of the same instant fire in an order that the seed decides"},
+	{File: "runtime/time.go", In: "timer.maybeAdd", Op: replace, Anchor: "t.rand = cheaprand()", Text: "t.rand = ghostTimerRand()",
+		Why: "likewise"},
+	{File: "runtime/time.go", In: "timer.maybeRunChan", Op: replace, Anchor: "now := nanotime()", Text: "now := ghostTimerNow(t)",
+		Why: "virtual time"},
+	{File: "runtime/time.go", In: "timer.maybeRunAsync", Op: replace, Anchor: "now := nanotime()", Text: "now := ghostTimerNow(t)",
+		Why: "virtual time, with asynctimerchan=1"},
+	{File: "runtime/time.go", In: "timer.unlockAndRun", Op: atStart, Text: "ghostTimerFire(t)",
+		Why: "the order from a timer's start to its function, and the world of what that starts"},
+	{File: "runtime/time.go", In: "timer.unlockAndRun", Op: atEnd, Text: "ghostTimerDone(t)\n", Why: "likewise"},
+	{File: "runtime/sema.go", In: "internal_sync_nanotime", Op: replace, Anchor: "return nanotime()", Text: "return ghostNanotime()",
+		Why: "a mutex turns to starvation mode by the clock"},
+}
+
+var operationEdits = []overlay.Edit{
+	{File: "runtime/chan.go", In: "chansend", Op: atStart, Text: "if ghostActive { ghostPoint(gkChanSend, uintptr(unsafe.Pointer(c)), 0, callerpc, 0) }",
+		Why: "scheduling point"},
+	{File: "runtime/chan.go", In: "chanrecv", Op: atStart, Text: "if ghostActive { ghostPoint(gkChanRecv, uintptr(unsafe.Pointer(c)), 0, sys.GetCallerPC(), 0) }",
+		Why: "scheduling point"},
+	{File: "runtime/chan.go", In: "closechan", Op: atStart, Text: "if ghostActive { ghostPoint(gkChanClose, uintptr(unsafe.Pointer(c)), 0, sys.GetCallerPC(), 0) }",
+		Why: "scheduling point"},
+	{File: "runtime/select.go", In: "selectgo", Op: atStart, Text: "if ghostActive { ghostPoint(gkSelect, 0, uintptr(nsends+nrecvs), sys.GetCallerPC(), 0) }",
+		Why: "scheduling point"},
+	{File: "runtime/select.go", Op: imports, Text: "internal/runtime/sys", Why: "for the edit above"},
+	{File: "runtime/select.go", In: "selectgo", Op: replace, Anchor: "cheaprandn(uint32(norder + 1))", Text: "ghostSelectRand(uint32(norder + 1))",
+		Why: "which of several ready cases is taken repeats with the seed"},
+}
+
+// syncEdits make each operation of package sync one step.
+func syncEdits() (list []overlay.Edit) {
+	for _, t := range []struct {
+		file, typ, recv string
+		ops             []string
+	}{
+		{"sync/mutex.go", "Mutex", "m", []string{"Lock", "TryLock", "Unlock"}},
+		{"sync/rwmutex.go", "RWMutex", "rw", []string{"RLock", "TryRLock", "RUnlock", "Lock", "TryLock", "Unlock"}},
+		{"sync/waitgroup.go", "WaitGroup", "wg", []string{"Add", "Wait"}},
+		{"sync/cond.go", "Cond", "c", []string{"Wait", "Signal", "Broadcast"}},
+	} {
+		list = append(list, overlay.Edit{File: t.file, Op: imports, Text: "unsafe", Why: "for the edits of this file"})
+		for _, op := range t.ops {
+			kind := op
+			if t.typ == "WaitGroup" || t.typ == "Cond" {
+				kind = t.typ + op
+			}
+			list = append(list, overlay.Edit{
+				File: t.file, In: t.typ + "." + op, Op: atStart,
+				Text: "ghostEnter(ghost" + kind + ", unsafe.Pointer(" + t.recv + ")); defer ghostLeave()",
+				Why:  "scheduling point; the atomics inside are parts of it",
+			})
+		}
+	}
+	return list
+}
+
+var testingEdits = []overlay.Edit{
+	{File: "testing/testing.go", In: "runTests", Op: atStart,
+		Text: "if ran, ok, on := ghostExplore(modulePath, importPath, matchString, tests); on { return ran, ok }",
+		Why:  "the loop over executions takes the place of the loop over tests"},
+}

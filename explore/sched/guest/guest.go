@@ -1,0 +1,391 @@
+//go:build ghostread_guest
+
+// Package guest is the loop over executions of a test, inside the test's own
+// process. Package testing calls it where it would run its tests; it runs one
+// test over and over, each time as a world of its own in the runtime core
+// (package runtime, ghostread.go), under a strategy, and looks at what
+// happened: races in the event log, goroutines that wait for ever, failures.
+//
+// It reports candidates. Whether one is a finding is decided by the process
+// that explores, which replays it in a fresh one.
+//
+// One goroutine runs all of it, outside of every world.
+package guest
+
+import (
+	"internal/ghostread/detect"
+	"internal/ghostread/event"
+	"internal/ghostread/strategy"
+	"internal/ghostread/wire"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Test is one execution of the test: it runs in a world, writes the test's log
+// to w, and reports how it ended. It returns only if the test did.
+type Test func(w io.Writer) (failed, skipped bool)
+
+// On reports whether this process is to explore.
+func On() bool { return os.Getenv(wire.JobVariable) != "" }
+
+// Main does the job that the environment names. find returns a test by name,
+// nil if there is none. Main reports whether the job could be done.
+func Main(find func(name string) Test) bool {
+	text, err := os.ReadFile(os.Getenv(wire.JobVariable))
+	if err != nil {
+		return complain(err.Error())
+	}
+	job, err := wire.DecodeJob(string(text))
+	if err != nil {
+		return complain("job file: " + err.Error())
+	}
+	l := &loop{job: job, seen: map[uint64]int{}}
+	if job.Mode == wire.Symbols {
+		l.symbols()
+		return true
+	}
+	l.test = find(job.Test)
+	if l.test == nil {
+		return complain("no test " + strconv.Quote(job.Test) + " in this binary")
+	}
+	if err := l.open(); err != nil {
+		return complain(err.Error())
+	}
+	switch job.Mode {
+	case wire.Search:
+		l.search()
+	case wire.Replay:
+		l.replay()
+	default:
+		return complain("unknown mode " + strconv.Quote(job.Mode))
+	}
+	return true
+}
+
+func complain(why string) bool {
+	send(wire.Record{Kind: "error"}.With("why", why))
+	return false
+}
+
+func send(r wire.Record) {
+	b := r.Append(nil)
+	for len(b) > 0 {
+		n, err := syscall.Write(wire.ResultFD, b)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			os.Exit(2) // whoever asked has gone
+		}
+		b = b[n:]
+	}
+}
+
+type loop struct {
+	job      *wire.Job
+	test     Test
+	head     *wire.Header
+	config   config
+	strategy strategy.Strategy
+	detector *detect.Detector
+	seen     map[uint64]int // how often a candidate with this key was met
+	out      output
+	leaked   int
+	sinceGC  int
+
+	// Set by the body of the execution that ran last.
+	returned, failed, skipped bool
+}
+
+// output keeps the first part of what an execution logs.
+type output struct{ b []byte }
+
+const outputBytes = 16 << 10
+
+func (o *output) Write(p []byte) (int, error) {
+	if room := outputBytes - len(o.b); room > 0 {
+		o.b = append(o.b, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+// open maps the shared file and the log, and makes the process deterministic.
+func (l *loop) open() error {
+	f, err := os.OpenFile(l.job.Shared, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	j := l.job
+	const eventBytes = int(unsafe.Sizeof(event.Event{}))
+	shared, err := syscall.Mmap(int(f.Fd()), 0, int(j.SharedBytes(eventBytes)), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return os.NewSyscallError("mmap shared file", err)
+	}
+	l.head = (*wire.Header)(unsafe.Pointer(&shared[0]))
+	l.head.Magic = wire.Magic
+	c := &l.config
+	c.shared = l.head
+	c.dec = unsafe.Slice((*int32)(unsafe.Pointer(&shared[wire.HeaderBytes])), j.MaxDecisions)
+	events := shared[min(wire.HeaderBytes+4*j.MaxDecisions, len(shared)-1):]
+	c.capture = j.Mode == wire.Replay
+	c.logging = j.Race || c.capture
+	if c.capture {
+		c.stacks = unsafe.Pointer(&events[j.MaxEvents*eventBytes])
+		c.maxWords = uint64(j.MaxWords)
+	} else if c.logging {
+		events, err = syscall.Mmap(-1, 0, j.MaxEvents*eventBytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
+		if err != nil {
+			return os.NewSyscallError("mmap event log", err)
+		}
+	}
+	c.events = unsafe.Pointer(&events[0])
+	c.maxEvents = uint64(j.MaxEvents)
+	c.wall = j.Wall
+	c.maxSteps = j.MaxSteps
+	c.maxTime = j.MaxTime
+	c.choose = func(q *strategy.Choice) int32 { return l.strategy.Choose(q) }
+	c.body = func() {
+		l.failed, l.skipped = l.test(&l.out)
+		l.returned = true
+	}
+	l.detector = detect.New()
+
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(-1) // collect between executions
+	debug.SetMemoryLimit(3 << 30)
+	return nil
+}
+
+// run makes one execution under the current strategy.
+func (l *loop) run(n, seed uint64) *config {
+	l.out.b = l.out.b[:0]
+	l.returned, l.failed, l.skipped = false, false, false
+	l.head.Execution, l.head.Seed = n, seed
+	runtimeClearPools()
+	l.config.seed = seed
+	l.strategy.Begin(seed)
+	runtimeRun(unsafe.Pointer(&l.config))
+	l.strategy.End(l.head.Steps)
+	return &l.config
+}
+
+// warmup is the execution before all others: what packages initialise lazily
+// must not differ between a search and its replay.
+func (l *loop) warmup() {
+	l.strategy = strategy.NewReplay(nil)
+	c := l.run(0, 1)
+	send(wire.Record{Kind: "warmup"}.Int("reason", int64(c.reason)).With("failed", strconv.FormatBool(l.failed)).
+		With("skipped", strconv.FormatBool(l.skipped)).Uint("steps", l.head.Steps).With("log", string(l.out.b)))
+}
+
+func (l *loop) search() {
+	j := l.job
+	l.warmup()
+	if l.skipped {
+		return
+	}
+	s, ok := strategy.New(j.Strategy, j.Depth)
+	if !ok {
+		complain("unknown strategy " + strconv.Quote(j.Strategy))
+		return
+	}
+	l.strategy = s
+	for n := j.First; n <= j.Last; n++ {
+		if n&15 == 0 && j.Until != 0 && time.Now().UnixNano() > j.Until {
+			break
+		}
+		c := l.run(n, wire.SeedOf(j.Seed, n))
+		l.look(c)
+		l.head.TotalSteps += l.head.Steps
+		l.head.Executions++
+		if l.tired() && n < j.Last {
+			send(wire.Record{Kind: "again"}.Uint("next", n+1))
+			return
+		}
+	}
+	send(wire.Record{Kind: "end"})
+}
+
+// tired collects garbage from time to time, and reports whether so much is
+// left behind by earlier executions that a fresh process should go on.
+func (l *loop) tired() bool {
+	l.sinceGC++
+	if l.sinceGC&31 != 0 {
+		return l.leaked > 5000
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > 64<<20 {
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+	}
+	return l.leaked > 5000 || m.HeapAlloc > 512<<20
+}
+
+// look finds the candidates of the execution that just ended.
+func (l *loop) look(c *config) {
+	var log []event.Event
+	if l.job.Race {
+		log = unsafe.Slice((*event.Event)(c.events), l.head.Events)
+		for _, r := range l.detector.Run(log) {
+			a, b := log[r.First].PC, log[r.Second].PC
+			if a > b {
+				a, b = b, a
+			}
+			if key := hash(1, a, b); l.fresh(key) {
+				l.candidate("race", key, wire.Record{}.Uint("a", a).Uint("b", b))
+			}
+		}
+	}
+	if c.loose {
+		l.head.Unknown++ // time was pushed: how the test ended may be our doing
+		l.leaked += int(c.goroutines)
+		return
+	}
+	switch {
+	case c.reason == wire.Deadlock:
+		stuck := l.stuck(c)
+		key := uint64(2)
+		for _, g := range stuck {
+			key += g.key() // the order of goroutines does not matter
+		}
+		l.leaked += len(stuck)
+		if l.fresh(key) {
+			l.candidate("deadlock", key, wire.Record{})
+		}
+	case c.reason != wire.Done && !l.returned:
+		l.head.Unknown++
+		l.leaked += int(c.goroutines)
+		if key := hash(7, uint64(c.reason), 0); l.seen[key] == 0 {
+			l.seen[key]++
+			send(wire.Record{Kind: "limit"}.Int("reason", int64(c.reason)).Uint("execution", l.head.Execution).Uint("steps", l.head.Steps))
+		}
+	default:
+		if l.failed {
+			key := hashString(3, places(string(l.out.b)))
+			if l.fresh(key) {
+				l.candidate("failure", key, wire.Record{}.With("log", string(l.out.b)))
+			}
+		} else {
+			l.head.Passed++
+		}
+		for _, g := range l.stuck(c) {
+			l.leaked++
+			if !g.hopeless() {
+				continue
+			}
+			if key := g.key() + 4; l.fresh(key) {
+				l.candidate("leak", key, wire.Record{}.Int("goroutine", int64(g.id)))
+			}
+		}
+	}
+	if c.external && l.seen[5] == 0 {
+		l.seen[5]++
+		send(wire.Record{Kind: "external"})
+	}
+	if c.full && l.seen[6] == 0 {
+		l.seen[6]++
+		send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
+	}
+}
+
+// offers is how many executions are offered as proof of one candidate, in
+// case the first do not repeat.
+const offers = 3
+
+func (l *loop) fresh(key uint64) bool {
+	l.seen[key]++
+	return l.seen[key] <= offers
+}
+
+func (l *loop) candidate(kind string, key uint64, r wire.Record) {
+	r.Kind = "candidate"
+	h := l.head
+	r = r.With("what", kind).Uint("key", key).Uint("execution", h.Execution).Uint("seed", h.Seed).
+		Uint("hash", h.Hash).Uint("steps", h.Steps).With("strategy", l.strategyName()).
+		With("decisions", wire.EncodeDecisions(l.config.dec[:h.Decisions]))
+	send(r)
+}
+
+// strategyName says which strategy the execution ran under.
+func (l *loop) strategyName() string {
+	if m, ok := l.strategy.(*strategy.Mix); ok {
+		name, depth := m.Current()
+		if name == "pct" {
+			return "pct" + strconv.Itoa(depth)
+		}
+		return name
+	}
+	return l.job.Strategy
+}
+
+// replay makes one execution by its decisions, everything logged.
+func (l *loop) replay() {
+	want, err := wire.DecodeDecisions(l.job.Decisions)
+	if err != nil {
+		complain("decisions: " + err.Error())
+		return
+	}
+	capture, logging := l.config.capture, l.config.logging
+	if !l.job.NoWarmup {
+		l.config.capture, l.config.logging = false, l.job.Race
+		l.warmup()
+	}
+	l.config.capture, l.config.logging = capture, logging
+	s := strategy.NewReplay(want)
+	l.strategy = s
+	c := l.run(l.job.First, l.job.Seed)
+	at, times := s.Diverged()
+	for id := int32(1); id <= c.goroutines; id++ {
+		var g goroutine
+		if runtimeGoroutine(id, &g) {
+			send(g.record())
+		}
+	}
+	send(wire.Record{Kind: "replayed"}.Int("reason", int64(c.reason)).Uint("hash", l.head.Hash).
+		Int("diverged", int64(times)).Int("at", int64(at)).Int("used", int64(s.Used())).
+		With("failed", strconv.FormatBool(l.failed)).With("returned", strconv.FormatBool(l.returned)).
+		With("loose", strconv.FormatBool(c.loose)).With("external", strconv.FormatBool(c.external)).
+		With("full", strconv.FormatBool(c.full)).Int("goroutines", int64(c.goroutines)).
+		With("log", string(l.out.b)))
+}
+
+// places returns the file:line prefixes of a test's log: what makes one
+// failure the same as another although the values in its text differ.
+func places(log string) string {
+	var b strings.Builder
+	for line := range strings.Lines(log) {
+		line = strings.TrimSpace(line)
+		if i := strings.Index(line, ".go:"); i >= 0 {
+			end := i + len(".go:")
+			for end < len(line) && '0' <= line[end] && line[end] <= '9' {
+				end++
+			}
+			b.WriteString(line[:end])
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+func hash(a, b, c uint64) uint64 {
+	h := a*0x9e3779b97f4a7c15 + 1
+	h = (h ^ h>>29 ^ b) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>31 ^ c) * 0x94d049bb133111eb
+	return h ^ h>>30
+}
+
+func hashString(a uint64, s string) uint64 {
+	for i := 0; i < len(s); i++ {
+		a = (a ^ uint64(s[i])) * 1099511628211
+	}
+	return hash(a, uint64(len(s)), 0)
+}

@@ -1,0 +1,70 @@
+// Package sched is what makes a Go release explorable: the files that go into
+// the runtime, the standard library and package testing of the program under
+// test, and the edits that call them.
+//
+// The model: with -race, the compiler reports every memory access, and the
+// runtime every synchronisation. Here these reports drive a scheduler that
+// runs one goroutine at a time and asks a strategy at each of them who is
+// next (runtime/ghostread.go), a virtual clock (runtime/ghostread_time.go) and
+// a log from which a detector reads races afterwards (runtime/ghostread_log.go).
+// The loop around it, in ordinary Go, is package internal/ghostread/guest
+// (guest/), which package testing calls (testing/ghostread.go).
+//
+// The package holds text only. The files below its directories carry the
+// build tag ghostread_guest, so that they are compiled nowhere but in the
+// patched release.
+package sched
+
+import (
+	"embed"
+	"io/fs"
+
+	"github.com/ghostread/ghostread/explore/overlay"
+)
+
+//go:embed runtime race sync testing guest
+var files embed.FS
+
+// Patch returns the patch for the releases that ghostread explores tests on.
+// shared holds the packages that both sides compile, each in a directory of
+// its name below the root.
+func Patch(shared fs.FS) (overlay.Patch, error) {
+	p := overlay.Patch{
+		Min: 26, Max: 26,
+		Edits:  edits(),
+		Remove: []string{"runtime/race/race_v1_amd64.go"},
+		Plain:  []string{"testing", guestRoot + "..."},
+	}
+	p.Add = []overlay.Added{
+		{File: "runtime/race_amd64.s", Source: []byte(atomicsAsm())},
+		{File: "runtime/ghostread_abi.go", Source: []byte(atomicsABI())},
+	}
+	add := func(fsys fs.FS, dir, pkg string) error {
+		files, err := overlay.GuestPackage(pkg, fsys, dir, map[string]string{"github.com/ghostread/ghostread/explore/": guestRoot}, false)
+		p.Add = append(p.Add, files...)
+		return err
+	}
+	for _, dir := range []struct{ from, to string }{
+		{"runtime", "runtime"},
+		{"race", "runtime"},
+		{"sync", "sync"},
+		{"testing", "testing"},
+		{"guest", guestRoot + "guest"},
+	} {
+		if err := add(files, dir.from, dir.to); err != nil {
+			return p, err
+		}
+	}
+	for _, name := range sharedPackages {
+		if err := add(shared, name, guestRoot+name); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// sharedPackages are the packages below explore/ that the test's process
+// needs too.
+var sharedPackages = []string{"event", "strategy", "detect", "wire"}
+
+const guestRoot = "internal/ghostread/"

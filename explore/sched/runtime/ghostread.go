@@ -1,0 +1,550 @@
+//go:build ghostread_guest
+
+// This file and its ghostread_ siblings are added to package runtime by the
+// overlay. They control which goroutine runs during an execution of a test.
+//
+// A world is the set of goroutines of one execution: the goroutine that runs
+// the test, and everything it starts, directly or through timers. Goroutines
+// of a world never sit in the scheduler's own queues. They are kept here, in a
+// run list ordered by id; one of them runs at a time, on the only P. At a
+// scheduling point, which is just before an operation that another goroutine
+// could notice, the choose function of the strategy is asked who is next; its
+// answers are the decisions of the execution and are all it takes to repeat it.
+//
+// Nothing here locks: all of it runs on the M that holds the only P, either
+// with the world's goroutine current or on that M's g0.
+//
+// It relies on runtime internals of the releases that package overlay lists;
+// the anchors there name each place.
+package runtime
+
+import (
+	"internal/runtime/sys"
+	"unsafe"
+)
+
+// ghostActive is true while a world runs. Every hook reads it first.
+var ghostActive bool
+
+const (
+	ghostMaxG  = 1 << 16 // goroutines of one execution
+	ghostPrime = 1099511628211
+)
+
+// ghostG is what a g carries for us; field ghost of g.
+type ghostG struct {
+	world  uint32 // generation it belongs to; 0: none
+	id     int32  // from 1 in order of creation; 0 is the context of timer functions
+	op     int32  // depth inside an operation of package sync, which is one step
+	quiet  int32  // depth inside runtime.GC and the like: no points at all
+	picked bool   // findRunnable got it from ghostPick
+	kind   uint8  // last point
+	obj    uintptr
+	pc     uintptr
+	born   int32 // id of the goroutine that started it
+}
+
+// Why a world ended. The values are part of package wire.
+const (
+	ghostDone       = 1 + iota // the test returned and all went quiet
+	ghostDeadlock              // the test did not return and nobody can run
+	ghostSteps                 // too many scheduling points
+	ghostTime                  // too long by the real clock
+	ghostDecisions             // decision log full
+	ghostGoroutines            // too many goroutines
+)
+
+// ghostShared is the head of the file that the parent process maps too.
+// Package wire has the same layout, and a test that compares them.
+type ghostShared struct {
+	magic     uint64
+	state     uint32 // 1 while a world runs, 2 after a crash
+	decisions uint32
+	steps     uint64
+	hash      uint64
+	events    uint64
+	words     uint64 // of captured stacks
+}
+
+// ghostChoice has the layout of strategy.Choice.
+type ghostChoice struct {
+	enabled  []int32
+	cur      int32
+	kind     uint8
+	step     uint64
+	decision uint32
+	want     int32
+}
+
+var ghost struct {
+	// Set up by ghostread_run.
+	world    uint32
+	driver   guintptr // the goroutine that waits for the end
+	choose   func(*ghostChoice) int32
+	shared   *ghostShared
+	dec      []int32
+	maxSteps uint64
+	deadline int64 // nanotime
+	logging  bool
+	capture  bool
+
+	// The world.
+	nextid   int32
+	nrun     int32
+	next     guintptr // to run next without a decision
+	rootDone bool
+	stop     int32 // one of the reasons above, to be acted upon at the next chance
+	prog     uint64
+	choice   ghostChoice
+	cycles   uint32 // GC cycles at the start
+	procs    int    // what GOMAXPROCS claims
+
+	// Contact with what we do not control.
+	idleSince int64
+	polled    uint64
+	external  bool
+
+	run [ghostMaxG]guintptr // runnable, by ascending id
+	all [ghostMaxG]guintptr // by id; 0 once it has ended
+	ids [ghostMaxG]int32
+}
+
+// ghostRand is the random stream that the program under test sees. The
+// strategy has its own, so that a decision more does not change what the
+// program is told.
+//
+//go:nosplit
+func ghostRand() uint64 {
+	ghost.prog += 0x9e3779b97f4a7c15
+	z := ghost.prog
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+//go:nosplit
+func ghostRandn(n uint32) uint32 { return uint32((ghostRand() >> 32) * uint64(n) >> 32) }
+
+// ghostMine reports whether the current goroutine belongs to the world that runs.
+//
+//go:nosplit
+func ghostMine() bool {
+	gp := getg()
+	return ghostActive && gp.ghost.world == ghost.world && gp == gp.m.curg
+}
+
+// ghostNewG is called by newproc1 for each user goroutine.
+//
+//go:nosplit
+func ghostNewG(newg, caller *g) {
+	newg.ghost = ghostG{}
+	if !ghostActive {
+		return
+	}
+	var parent int32
+	switch {
+	case caller.ghost.world == ghost.world:
+		parent = caller.ghost.id
+	case caller == ghost.driver.ptr() || ghostFiring != 0:
+		parent = 0
+	default:
+		return
+	}
+	if !ghostJoin(newg) {
+		return
+	}
+	newg.ghost.born = parent
+	ghostLog(gkSpawn, parent, 0, 0, newg.gopc, uintptr(newg.ghost.id))
+}
+
+// ghostJoin makes gp a member of the world.
+//
+//go:nosplit
+func ghostJoin(gp *g) bool {
+	if ghost.nextid == ghostMaxG-1 {
+		ghost.stop = ghostGoroutines
+		return false
+	}
+	ghost.nextid++
+	gp.ghost = ghostG{world: ghost.world, id: ghost.nextid}
+	ghost.all[ghost.nextid].set(gp)
+	return true
+}
+
+// ghostAdopt takes in a goroutine from before this execution (left over from
+// an earlier one, or started by an init function) that has something to do
+// now. System goroutines stay outside.
+func ghostAdopt(gp *g) bool {
+	if gp == ghost.driver.ptr() || isSystemGoroutine(gp, false) || !ghostJoin(gp) {
+		return false
+	}
+	ghostLog(gkAdopt, gp.ghost.id, 0, 0, gp.gopc, 0)
+	return true
+}
+
+// ghostExitG is called by gdestroy.
+func ghostExitG(gp *g) {
+	if !ghostActive || gp.ghost.world != ghost.world {
+		return
+	}
+	ghost.all[gp.ghost.id] = 0
+	if ghost.capture {
+		ghostLog(gkExit, gp.ghost.id, 0, 0, 0, 0)
+	}
+	if gp.ghost.id == 1 {
+		ghost.rootDone = true
+	}
+	gp.ghost = ghostG{}
+}
+
+// ghostEnqueue takes a goroutine that became runnable. It reports false for
+// one that is not ours.
+func ghostEnqueue(gp *g) bool {
+	if getg().m.p == 0 {
+		return false // findRunnable will meet it again, and ghostClaim with it
+	}
+	if gp.ghost.world != ghost.world && !ghostAdopt(gp) {
+		return false
+	}
+	ghostInsert(gp)
+	return true
+}
+
+// ghostClaim takes over a goroutine of the world that reached findRunnable
+// through a queue of the scheduler (netpoll, end of a system call).
+func ghostClaim(gp *g) bool {
+	if gp.ghost.picked {
+		gp.ghost.picked = false
+		return false
+	}
+	return ghostEnqueue(gp)
+}
+
+func ghostInsert(gp *g) {
+	i := ghost.nrun
+	for i > 0 && ghost.run[i-1].ptr().ghost.id > gp.ghost.id {
+		ghost.run[i] = ghost.run[i-1]
+		i--
+	}
+	ghost.run[i].set(gp)
+	ghost.nrun++
+}
+
+func ghostRemove(gp *g) {
+	n := ghost.nrun
+	for i := int32(0); i < n; i++ {
+		if ghost.run[i].ptr() == gp {
+			copy(ghost.run[i:n-1], ghost.run[i+1:n])
+			ghost.nrun = n - 1
+			return
+		}
+	}
+	throw("ghostread: goroutine is not in the run list")
+}
+
+// ghostDecide asks the strategy and records its answer. It runs on g0. cur is
+// the goroutine at whose point this happens, nil if it blocked or ended.
+func ghostDecide(cur *g, kind uint8) *g {
+	m, id := int32(0), int32(0)
+	if cur != nil {
+		id = cur.ghost.id
+	}
+	pending := cur != nil
+	for i := int32(0); i < ghost.nrun; i++ {
+		x := ghost.run[i].ptr().ghost.id
+		if pending && id < x {
+			ghost.ids[m] = id
+			m++
+			pending = false
+		}
+		ghost.ids[m] = x
+		m++
+	}
+	if pending {
+		ghost.ids[m] = id
+		m++
+	}
+	n := ghost.shared.decisions
+	c := &ghost.choice
+	(*slice)(unsafe.Pointer(&c.enabled)).len = int(m) // no write barrier: we may be on the way out of a system call
+	c.cur, c.kind, c.step, c.decision = id, kind, ghost.shared.steps, n
+	k := ghost.choose(c)
+	if uint32(k) >= uint32(m) {
+		throw("ghostread: strategy chose a goroutine that is not enabled")
+	}
+	chosen := ghost.ids[k]
+	if int(n) == len(ghost.dec) {
+		ghost.stop = ghostDecisions
+	} else {
+		ghost.dec[n] = chosen
+		ghost.shared.decisions = n + 1
+	}
+	ghost.shared.hash = (ghost.shared.hash ^ (uint64(chosen) | uint64(m)<<32)) * ghostPrime
+	return ghost.all[chosen].ptr()
+}
+
+// ghostPoint is called just before an operation that other goroutines can
+// notice: here the turn may pass to another one. Then the event is logged.
+//
+//go:nosplit
+func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
+	gp := getg()
+	mp := gp.m
+	if gp != mp.curg || gp.ghost.world != ghost.world {
+		return
+	}
+	if addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
+		return // its own stack: nobody else can see it
+	}
+	if gp.ghost.op|gp.ghost.quiet|mp.locks|mp.mallocing|mp.dying == 0 && !gp.throwsplit && !mp.incgo && mp.preemptoff == "" {
+		if kind > gkWriteRange || !ghostStd(pc) {
+			ghostTurn(gp, kind, addr, pc)
+		}
+	}
+	if gp.ghost.op != 0 && kind >= gkAtomicLoad {
+		return // a part of the step that ghostEnter reported
+	}
+	if kind <= gkMapWrite || ghost.capture {
+		ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
+	}
+}
+
+// ghostTurn is the scheduling point proper.
+//
+//go:nosplit
+func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
+	gp.ghost.kind, gp.ghost.obj, gp.ghost.pc = kind, addr, pc
+	s := ghost.shared
+	s.steps++
+	s.hash = (s.hash ^ (uint64(pc) | uint64(gp.ghost.id)<<40 | uint64(kind)<<56)) * ghostPrime
+	if s.steps&1023 == 0 {
+		mcall(ghostBreathe)
+	}
+	if ghost.nrun == 0 {
+		return
+	}
+	systemstack(func() { ghost.next.set(ghostDecide(gp, kind)) })
+	if ghost.next.ptr() == gp {
+		ghost.next = 0
+	} else {
+		mcall(ghostSwitch)
+	}
+}
+
+// ghostSwitch passes the turn from gp to ghost.next. It runs on g0 and does
+// what schedule would do, without the search for work.
+func ghostSwitch(gp *g) {
+	casgstatus(gp, _Grunning, _Grunnable)
+	dropg()
+	ghostInsert(gp)
+	mp := getg().m
+	pp := mp.p.ptr()
+	next := ghost.next.ptr()
+	if ghost.stop == 0 && next.lockedm == 0 && mp.lockedg == 0 && !sched.gcwaiting.Load() &&
+		gcBlackenEnabled == 0 && runqempty(pp) && sched.runq.empty() {
+		ghost.next = 0
+		ghostRemove(next)
+		execute(next, false)
+	}
+	schedule()
+}
+
+// ghostBreathe looks up from the run list every 1,024 points: has the
+// execution run too long, does the network have something, do timers starve
+// behind a loop that polls. gp goes on afterwards without a decision.
+func ghostBreathe(gp *g) {
+	s := ghost.shared
+	if s.steps >= ghost.maxSteps {
+		ghost.stop = ghostSteps
+	} else if nanotime() > ghost.deadline {
+		ghost.stop = ghostTime
+	} else {
+		ghostUnstarve()
+	}
+	if ghost.stop == 0 && !netpollAnyWaiters() && !sched.gcwaiting.Load() && sched.runq.empty() && !ghostDue() {
+		gogo(&gp.sched)
+	}
+	casgstatus(gp, _Grunning, _Grunnable)
+	dropg()
+	ghostInsert(gp)
+	ghost.next.set(gp)
+	schedule()
+}
+
+// ghostForce makes gp, which the runtime takes off the P for reasons of its
+// own (to stop the world), the one to go on afterwards, without a decision.
+func ghostForce(gp *g) {
+	if gp.ghost.world == ghost.world && ghost.next == 0 {
+		ghost.next.set(gp)
+	}
+}
+
+// ghostYield is runtime.Gosched: a point of its own kind. It reports false if
+// the scheduler shall do what it always did.
+//
+//go:nosplit
+func ghostYield() bool {
+	gp := getg()
+	if gp != gp.m.curg || gp.ghost.world != ghost.world || gp.ghost.quiet != 0 {
+		return false
+	}
+	ghostPoint(gkYield, 0, 0, sys.GetCallerPC(), 0)
+	return true
+}
+
+// ghostQuiet brackets work of the runtime on behalf of the program whose
+// steps are not the program's.
+func ghostQuiet(d int32) { getg().ghost.quiet += d }
+
+// ghostPick is called by findRunnable, on g0, when the scheduler's own queues
+// are empty. again asks it to look at them once more.
+func ghostPick() (gp *g, again bool) {
+	if ghost.stop == 0 && ghost.shared.steps&63 == 0 && nanotime() > ghost.deadline {
+		ghost.stop = ghostTime
+	}
+	if ghost.stop != 0 {
+		ghostFinish(ghost.stop)
+		return nil, true
+	}
+	if ghostDue() {
+		ghostFire()
+	}
+	if netpollinited() && netpollAnyWaiters() && ghost.shared.steps-ghost.polled > 512 {
+		ghost.polled = ghost.shared.steps
+		if ghostPoll(0) {
+			return nil, true
+		}
+	}
+	gp = ghost.next.ptr()
+	ghost.next = 0
+	if gp == nil {
+		switch ghost.nrun {
+		case 0:
+			return nil, ghostIdle()
+		case 1:
+			gp = ghost.run[0].ptr()
+		default:
+			gp = ghostDecide(nil, 0)
+		}
+	}
+	ghost.idleSince = 0
+	ghostRemove(gp)
+	gp.ghost.picked = true
+	return gp, false
+}
+
+// ghostFinish ends the execution and wakes who waits for that. What still
+// could run never does.
+func ghostFinish(reason int32) {
+	ghostActive = false
+	ghost.stop = reason
+	ghost.shared.state = 0
+	ready(ghost.driver.ptr(), 0, true)
+}
+
+// ghostCrash notes that the process dies inside an execution. The decisions
+// are in the shared file already.
+//
+//go:nosplit
+func ghostCrash() {
+	if ghostActive {
+		ghostActive = false
+		ghost.shared.state = 2
+	}
+}
+
+// ghostEnter and ghostExit bracket an operation of package sync: one step,
+// whatever atomics it is made of.
+//
+//go:linkname ghostEnter sync.ghostEnter
+func ghostEnter(kind uint8, p unsafe.Pointer) {
+	if !ghostActive {
+		return
+	}
+	gp := getg()
+	if gp.ghost.world != ghost.world {
+		return
+	}
+	if gp.ghost.op == 0 {
+		ghostPoint(kind, uintptr(p), 0, sys.GetCallerPC(), 0)
+	}
+	gp.ghost.op++
+}
+
+//go:linkname ghostLeave sync.ghostLeave
+func ghostLeave() {
+	gp := getg()
+	if gp.ghost.op > 0 && gp.ghost.world == ghost.world {
+		gp.ghost.op--
+	}
+}
+
+// ghostHoldsP reports whether sysmon shall leave pp with the thread that is in
+// a system call: short calls must not hand the turn to whoever is ready.
+func ghostHoldsP(pp *p, now int64) bool {
+	pd := &pp.sysmontick
+	if t := pp.syscalltick; pd.syscalltick != t {
+		pd.syscalltick = t
+		pd.syscallwhen = now
+		return true
+	}
+	return now-pd.syscallwhen < 20*1000*1000
+}
+
+// ghostNoPreempt reports whether sysmon's wish to preempt is ignored. It is
+// heard when the world has to stop and when the execution's time is over.
+func ghostNoPreempt() bool { return !sched.gcwaiting.Load() && nanotime() < ghost.deadline }
+
+// ghostStd reports whether pc is in the standard library, whose plain memory
+// accesses are logged but are no scheduling points: the interleavings that
+// matter to a program are those of its own lines. The answer is cached by pc.
+//
+//go:nosplit
+func ghostStd(pc uintptr) bool {
+	e := &ghostStdCache[pc>>1&(uintptr(len(ghostStdCache))-1)]
+	if *e>>1 != pc {
+		systemstack(func() {
+			*e = pc << 1
+			if ghostInGoroot(pc) {
+				*e |= 1
+			}
+		})
+	}
+	return *e&1 != 0
+}
+
+var ghostStdCache [1 << 13]uintptr
+
+func ghostInGoroot(pc uintptr) bool {
+	self := findfunc(sys.GetCallerPC())
+	file, _ := funcline1(self, self.entry(), false)
+	const tail = "runtime/ghostread.go"
+	if len(file) < len(tail) {
+		return false
+	}
+	root := file[:len(file)-len(tail)]
+	f := findfunc(pc - 1)
+	if !f.valid() || len(root) == 0 {
+		return false
+	}
+	at, _ := funcline1(f, pc-1, false)
+	return len(at) > len(root) && at[:len(root)] == root
+}
+
+// ghostSelectRand orders the cases of a select.
+func ghostSelectRand(n uint32) uint32 {
+	if ghostMine() {
+		return ghostRandn(n)
+	}
+	return cheaprandn(n)
+}
+
+// ghostProcs is runtime.GOMAXPROCS for a program that must go on with one P:
+// it remembers what it is told and changes nothing.
+func ghostProcs(n int) int {
+	old := ghost.procs
+	if n > 0 {
+		ghost.procs = n
+	}
+	return old
+}

@@ -1,0 +1,158 @@
+//go:build ghostread_guest
+
+package runtime
+
+import "unsafe"
+
+// What package internal/ghostread/guest may ask of the core. The structs have
+// the layout of their namesakes there.
+
+type ghostConfig struct {
+	body   func()
+	choose func(*ghostChoice) int32
+	shared *ghostShared
+	dec    []int32
+
+	events    unsafe.Pointer
+	maxEvents uint64
+	stacks    unsafe.Pointer
+	maxWords  uint64
+
+	seed     uint64 // of the program's random stream
+	wall     int64  // ns since 1970 at the start
+	maxSteps uint64
+	maxTime  int64 // ns
+	logging  bool
+	capture  bool
+
+	// Set on return.
+	reason     int32
+	goroutines int32
+	loose      bool // time was pushed on while goroutines could run
+	external   bool // network, system calls or the runtime had a say
+	full       bool // the event log overflowed
+}
+
+// ghostread_run runs body and all it starts as a world of its own, and
+// returns when that has ended. GOMAXPROCS must be 1.
+//
+//go:linkname ghostread_run internal/ghostread/guest.runtimeRun
+func ghostread_run(c *ghostConfig) {
+	if gomaxprocs != 1 {
+		throw("ghostread: GOMAXPROCS must be 1")
+	}
+	gp := getg()
+	ghost.world++
+	ghost.driver.set(gp)
+	ghost.choose, ghost.shared, ghost.dec = c.choose, c.shared, c.dec
+	ghost.maxSteps, ghost.deadline = c.maxSteps, nanotime()+c.maxTime
+	ghost.logging, ghost.capture = c.logging, c.capture
+	ghostLogTo.ev, ghostLogTo.max = c.events, c.maxEvents
+	ghostLogTo.stack, ghostLogTo.words = c.stacks, c.maxWords
+	ghostLogTo.full = false
+	ghost.nextid, ghost.nrun, ghost.next = 0, 0, 0
+	ghost.rootDone, ghost.stop, ghost.external = false, 0, false
+	ghost.idleSince, ghost.polled = 0, 0
+	ghost.prog = c.seed
+	ghost.choice.enabled = ghost.ids[:0]
+	ghost.procs = int(numCPUStartup)
+	ghost.cycles = work.cycles.Load()
+	s := c.shared
+	s.decisions, s.steps, s.hash, s.events, s.words, s.state = 0, 0, 14695981039346656037, 0, 0, 1
+	ghostClock.wall = c.wall
+	if ghostClock.now == 0 {
+		ghostClock.now = nanotime()
+	}
+	ghostClock.start = ghostClock.now
+	ghostClock.asked, ghostClock.moved, ghostClock.fires, ghostClock.loose = 0, 0, 0, false
+	lockInit(&ghostTimers.mu, lockRankTimers)
+
+	ghostActive = true
+	go c.body()
+	gopark(nil, nil, waitReasonZero, traceBlockGeneric, 1)
+	ghostDropTimers()
+
+	c.reason, c.goroutines = ghost.stop, ghost.nextid
+	c.loose, c.external, c.full = ghostClock.loose, ghost.external, ghostLogTo.full
+	ghost.choose = nil
+}
+
+// ghostGoroutine is what is left of a goroutine when the world has ended.
+type ghostGoroutine struct {
+	id       int32
+	born     int32
+	waiting  bool // parked, as opposed to runnable or in a system call
+	timer    bool // a pending timer may wake it
+	reason   uint8
+	kind     uint8 // its last point
+	obj      uintptr
+	created  uintptr // pc of the go statement
+	channels [8]uintptr
+	nchan    int32
+	nstack   int32
+	stack    [64]uintptr
+	text     string // the runtime's words for reason
+}
+
+// ghostread_goroutine describes goroutine id; false if it has ended.
+//
+//go:linkname ghostread_goroutine internal/ghostread/guest.runtimeGoroutine
+func ghostread_goroutine(id int32, to *ghostGoroutine) bool {
+	gp := ghost.all[id].ptr()
+	if gp == nil {
+		return false
+	}
+	*to = ghostGoroutine{id: id, born: gp.ghost.born, kind: gp.ghost.kind, obj: gp.ghost.obj, created: gp.gopc}
+	to.waiting = readgstatus(gp)&^_Gscan == _Gwaiting
+	if to.waiting {
+		to.reason = uint8(gp.waitreason)
+		to.text = gp.waitreason.String()
+		to.timer = gp.waitreason == waitReasonSleep
+		for sg := gp.waiting; sg != nil; sg = sg.waitlink {
+			c := sg.c.get()
+			if c == nil {
+				continue
+			}
+			to.timer = to.timer || c.timer != nil
+			if int(to.nchan) < len(to.channels) {
+				to.channels[to.nchan] = uintptr(unsafe.Pointer(c))
+				to.nchan++
+			}
+		}
+	}
+	if readgstatus(gp)&^_Gscan != _Grunning && gp.syscallsp == 0 {
+		systemstack(func() { to.nstack = int32(gcallers(gp, 0, to.stack[:])) })
+	}
+	return true
+}
+
+// ghostread_clearpools empties every sync.Pool, so that each execution starts
+// with none of the earlier ones' objects.
+//
+//go:linkname ghostread_clearpools internal/ghostread/guest.runtimeClearPools
+func ghostread_clearpools() {
+	if poolcleanup == nil {
+		return
+	}
+	mp := acquirem() // pool users pin their P, and this is the only one
+	poolcleanup()
+	poolcleanup()
+	releasem(mp)
+}
+
+// ghostread_istype reports whether p points to a type descriptor of the binary.
+//
+//go:linkname ghostread_istype internal/ghostread/guest.runtimeIsType
+func ghostread_istype(p uintptr) bool {
+	for _, md := range activeModules() {
+		if md.types <= p && p < md.etypes {
+			return true
+		}
+	}
+	return false
+}
+
+// ghostread_atomic is called by the sync/atomic entry points.
+//
+//go:nosplit
+func ghostread_atomic(kind, addr, pc uintptr) { ghostPoint(uint8(kind), addr, 0, pc, 0) }

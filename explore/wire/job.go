@@ -1,0 +1,89 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Modes of a job.
+const (
+	Search  = "search"  // many executions, candidates reported as records
+	Replay  = "replay"  // the warm-up and one execution, everything logged to the shared file
+	Symbols = "symbols" // no execution: names for program counters and addresses
+)
+
+// Job is what the test's side is to do.
+type Job struct {
+	Mode     string
+	Test     string
+	Shared   string // file with room for Header, MaxDecisions decisions and, in replay, events and stacks
+	Strategy string
+	Depth    int
+	Seed     uint64
+	First    uint64 // number of the first execution
+	Last     uint64
+	Until    int64  // ns since 1970; no execution starts later; 0: no end
+	MaxSteps uint64 // scheduling points of one execution
+	MaxTime  int64  // ns of real time for one execution
+	Wall     int64  // what the wall clock says at the start of each execution, ns since 1970
+	Race     bool
+
+	MaxDecisions int
+	MaxEvents    int
+	MaxWords     int // captured stacks, in words of 8 bytes; replay only
+
+	Decisions string   // replay: as EncodeDecisions writes them
+	NoWarmup  bool     // replay: no execution before this one
+	Ask       []string // symbols: "pc HEX" or "type HEX SIZE OFFSET"
+}
+
+// Encode writes the job as the text of a job file.
+func (j *Job) Encode() []byte {
+	r := Record{Kind: "job"}.With("mode", j.Mode).With("test", j.Test).With("shared", j.Shared).
+		With("strategy", j.Strategy).Int("depth", int64(j.Depth)).Uint("seed", j.Seed).
+		Uint("first", j.First).Uint("last", j.Last).Int("until", j.Until).
+		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
+		With("race", strconv.FormatBool(j.Race)).
+		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
+		With("decisions", j.Decisions).With("nowarmup", strconv.FormatBool(j.NoWarmup)).
+		With("ask", strings.Join(j.Ask, "\n"))
+	return r.Append(nil)
+}
+
+// DecodeJob reads a job file.
+func DecodeJob(text string) (*Job, error) {
+	r, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{
+		Mode: r.Get("mode"), Test: r.Get("test"), Shared: r.Get("shared"), Strategy: r.Get("strategy"),
+		Depth: int(r.GetInt("depth")), Seed: r.GetUint("seed"), First: r.GetUint("first"), Last: r.GetUint("last"),
+		Until: r.GetInt("until"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
+		Race:         r.Get("race") == "true",
+		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
+		Decisions: r.Get("decisions"), NoWarmup: r.Get("nowarmup") == "true",
+	}
+	if ask := r.Get("ask"); ask != "" {
+		j.Ask = strings.Split(ask, "\n")
+	}
+	return j, nil
+}
+
+// SharedBytes is the size of the shared file for j.
+func (j *Job) SharedBytes(eventBytes int) int64 {
+	n := int64(HeaderBytes) + int64(j.MaxDecisions)*4
+	if j.Mode == Replay {
+		n += int64(j.MaxEvents)*int64(eventBytes) + int64(j.MaxWords)*8
+	}
+	return n
+}
+
+// SeedOf derives the seed of execution n. Executions of one search differ;
+// searches with the same seed are the same.
+func SeedOf(seed, n uint64) uint64 {
+	z := seed*0x9e3779b97f4a7c15 + n*0xd1342543de82ef95 + 1
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

@@ -1,0 +1,224 @@
+// Package wire is what the process that runs a test and the process that
+// explores it tell each other: a job (text, read once), records (text, one a
+// line, from the test's side), and a file that both map, so that what an
+// execution did survives however it ends.
+//
+// The package is compiled twice, like package event, and imports only strconv
+// and strings of the standard library. Nothing in it may be called
+// concurrently on the same value.
+package wire
+
+import (
+	"strconv"
+	"strings"
+)
+
+// JobVariable is the environment variable that names the job file and makes a
+// test binary explore instead of running its tests.
+const JobVariable = "GHOSTREAD_JOB"
+
+// ResultFD is the file descriptor on which records go out.
+const ResultFD = 3
+
+// Magic is the first word of the shared file.
+const Magic = 0x3164616572746867 // "ghtread1"
+
+// HeaderBytes is the size of the header's part of the shared file.
+const HeaderBytes = 4096
+
+// Header is the head of the shared file. The first part has the layout of
+// ghostShared in the runtime core, which writes it; the rest is the guest's.
+type Header struct {
+	Magic     uint64
+	State     uint32 // 1 while an execution runs, 2 after a crash inside one
+	Decisions uint32
+	Steps     uint64
+	Hash      uint64
+	Events    uint64
+	Words     uint64
+
+	Execution  uint64 // number of the execution that runs or ran last; 0 is the warm-up
+	Seed       uint64
+	Executions uint64 // ended, without the warm-up
+	TotalSteps uint64
+	Passed     uint64 // executions in which the test passed
+	Unknown    uint64 // executions cut short by a limit
+	TypeBase   uint64
+}
+
+// Reasons why an execution ended.
+const (
+	Done       = 1 + iota // the test returned and all went quiet
+	Deadlock              // the test did not return and nobody can run
+	Steps                 // too many scheduling points
+	Time                  // too long by the real clock
+	Decisions             // decision log full
+	Goroutines            // too many goroutines
+)
+
+// Reason says in words why an execution ended early.
+func Reason(r int) string {
+	switch r {
+	case Done:
+		return "done"
+	case Deadlock:
+		return "deadlock"
+	case Steps:
+		return "step limit"
+	case Time:
+		return "time limit"
+	case Decisions:
+		return "decision log full"
+	case Goroutines:
+		return "too many goroutines"
+	}
+	return "unknown reason " + strconv.Itoa(r)
+}
+
+// Record is a line: a kind, and fields in order.
+type Record struct {
+	Kind   string
+	Fields []Field
+}
+
+// Field is a named value.
+type Field struct{ Name, Value string }
+
+// With returns r with a field more.
+func (r Record) With(name, value string) Record {
+	r.Fields = append(r.Fields, Field{name, value})
+	return r
+}
+
+// Int returns r with a number more.
+func (r Record) Int(name string, v int64) Record { return r.With(name, strconv.FormatInt(v, 10)) }
+
+// Uint returns r with a number more.
+func (r Record) Uint(name string, v uint64) Record { return r.With(name, strconv.FormatUint(v, 10)) }
+
+// Get returns the value of the first field called name, or "".
+func (r Record) Get(name string) string {
+	for _, f := range r.Fields {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// GetInt returns the field as a number, 0 if it is missing or none.
+func (r Record) GetInt(name string) int64 {
+	v, _ := strconv.ParseInt(r.Get(name), 10, 64)
+	return v
+}
+
+// GetUint returns the field as a number, 0 if it is missing or none.
+func (r Record) GetUint(name string) uint64 {
+	v, _ := strconv.ParseUint(r.Get(name), 10, 64)
+	return v
+}
+
+// Append appends the line to b, with its newline.
+func (r Record) Append(b []byte) []byte {
+	b = append(b, r.Kind...)
+	for _, f := range r.Fields {
+		b = append(b, ' ')
+		b = append(b, f.Name...)
+		b = append(b, '=')
+		b = strconv.AppendQuote(b, f.Value)
+	}
+	return append(b, '\n')
+}
+
+// SyntaxError says where a line is not a record.
+type SyntaxError struct {
+	Offset int
+	Line   string
+}
+
+func (e *SyntaxError) Error() string {
+	line := e.Line
+	if len(line) > 80 {
+		line = line[:80] + "..."
+	}
+	return "record " + strconv.Quote(line) + ": bad at offset " + strconv.Itoa(e.Offset)
+}
+
+// Parse reads a line as Append writes it, with or without the newline.
+func Parse(line string) (Record, error) {
+	line = strings.TrimSuffix(line, "\n")
+	kind, rest, _ := strings.Cut(line, " ")
+	if kind == "" || strings.ContainsAny(kind, "=\"") {
+		return Record{}, &SyntaxError{0, line}
+	}
+	r := Record{Kind: kind}
+	for rest != "" {
+		at := len(line) - len(rest)
+		name, tail, ok := strings.Cut(rest, "=")
+		if !ok || name == "" || strings.ContainsAny(name, " \"") {
+			return Record{}, &SyntaxError{at, line}
+		}
+		quoted, err := strconv.QuotedPrefix(tail)
+		if err != nil || quoted[0] != '"' {
+			return Record{}, &SyntaxError{at + len(name) + 1, line}
+		}
+		value, err := strconv.Unquote(quoted)
+		if err != nil {
+			return Record{}, &SyntaxError{at + len(name) + 1, line}
+		}
+		r.Fields = append(r.Fields, Field{name, value})
+		tail = tail[len(quoted):]
+		if tail != "" && (tail[0] != ' ' || tail == " ") {
+			return Record{}, &SyntaxError{len(line) - len(tail), line}
+		}
+		rest = strings.TrimPrefix(tail, " ")
+	}
+	return r, nil
+}
+
+// EncodeDecisions writes the chosen goroutines as runs: "1*3,2,1*2".
+func EncodeDecisions(d []int32) string {
+	var b []byte
+	for i := 0; i < len(d); {
+		j := i
+		for j < len(d) && d[j] == d[i] {
+			j++
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(d[i]), 10)
+		if j-i > 1 {
+			b = append(b, '*')
+			b = strconv.AppendInt(b, int64(j-i), 10)
+		}
+		i = j
+	}
+	return string(b)
+}
+
+// MaxDecisions bounds the decisions of one execution.
+const MaxDecisions = 1 << 22
+
+// DecodeDecisions reads what EncodeDecisions writes.
+func DecodeDecisions(s string) ([]int32, error) {
+	var d []int32
+	for at := 0; s != ""; {
+		run, rest, _ := strings.Cut(s, ",")
+		id, times, many := strings.Cut(run, "*")
+		g, err := strconv.ParseInt(id, 10, 32)
+		n := int64(1)
+		if many && err == nil {
+			n, err = strconv.ParseInt(times, 10, 32)
+		}
+		if err != nil || g < 1 || n < 1 || int64(len(d))+n > MaxDecisions {
+			return nil, &SyntaxError{at, run}
+		}
+		for ; n > 0; n-- {
+			d = append(d, int32(g))
+		}
+		at += len(run) + 1
+		s = rest
+	}
+	return d, nil
+}
