@@ -20,14 +20,14 @@ type Toolchain struct {
 	OS, Arch   string // GOOS and GOARCH of the test binaries
 	Experiment string // GOEXPERIMENT
 	ModCache   string // GOMODCACHE
-	CC         string // the C compiler the go command would run; it need not exist
+	Flags      string // GOFLAGS, from the environment or go env -w
 }
 
 // Detect asks the go command which release it uses in dir. The go.mod and
 // GOTOOLCHAIN in effect there may select another one than the first in PATH.
 // A nil env means the environment of this process.
 func Detect(ctx context.Context, dir string, env []string) (Toolchain, error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOVERSION", "GOROOT", "GOOS", "GOARCH", "GOEXPERIMENT", "GOMODCACHE", "CC")
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOVERSION", "GOROOT", "GOOS", "GOARCH", "GOEXPERIMENT", "GOMODCACHE", "GOFLAGS")
 	cmd.Dir, cmd.Env = dir, env
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -38,13 +38,13 @@ func Detect(ctx context.Context, dir string, env []string) (Toolchain, error) {
 		}
 		return Toolchain{}, fmt.Errorf("go env in %s: %w", dir, err)
 	}
-	var v struct{ GOVERSION, GOROOT, GOOS, GOARCH, GOEXPERIMENT, GOMODCACHE, CC string }
+	var v struct{ GOVERSION, GOROOT, GOOS, GOARCH, GOEXPERIMENT, GOMODCACHE, GOFLAGS string }
 	if err := json.Unmarshal(out, &v); err != nil {
 		return Toolchain{}, fmt.Errorf("go env in %s: %w", dir, err)
 	}
 	return Toolchain{
 		Version: v.GOVERSION, Root: v.GOROOT, OS: v.GOOS, Arch: v.GOARCH,
-		Experiment: v.GOEXPERIMENT, ModCache: v.GOMODCACHE, CC: v.CC,
+		Experiment: v.GOEXPERIMENT, ModCache: v.GOMODCACHE, Flags: v.GOFLAGS,
 	}, nil
 }
 

@@ -1,0 +1,212 @@
+// Package build turns package patterns into test binaries that run on a
+// patched Go release.
+//
+// [List] finds the packages that have tests, [Build] compiles the tests of one
+// of them with an overlay, and [Tests] asks the binary what is in it. All three
+// run the go command of the toolchain in the user's directory, so modules,
+// workspaces, vendor directories and build tags mean what they always mean.
+//
+// No C compiler is needed. The go command insists on cgo for -race, because
+// its race runtime is written in C++; the patched release has none. So the
+// instrumentation is asked of the compiler (-gcflags=all=-race) and the files
+// of the instrumented runtime are selected by their tag, which leaves
+// CGO_ENABLED at what the user's machine has. The tags netgo and osusergo keep
+// the standard library free of C everywhere, so a hunt schedules the same
+// program on a machine with a C compiler and on one without.
+//
+// Build runs the go command each time and caches nothing of its own: the go
+// command knows best what is stale, and says so in a fraction of a second.
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ghostread/ghostread/explore/overlay"
+)
+
+// Config is where and how the go command runs.
+type Config struct {
+	Dir     string           // the user's directory
+	Env     []string         // nil means the environment of this process
+	Tags    []string         // build tags besides those of GOFLAGS
+	Overlay *overlay.Overlay // nil builds with the release as it is, for tests
+	Cache   string           // where binaries go; "" means ghostread's cache directory
+}
+
+// Binary is a test binary and how to run it.
+type Binary struct {
+	Package Package
+	File    string   // named by its content: another build does not overwrite it
+	Dir     string   // the working directory tests expect
+	Env     []string // what the run needs besides the caller's environment
+}
+
+// Build compiles the tests of a package. What the compiler rejects is an
+// [*Error] with its words.
+func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
+	cache, err := overlay.CacheDir(c.Cache)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, "bin", c.key(pkg))
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
+	}
+	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
+	}
+	defer unlock()
+
+	// The go command finds out from the file of the last build, which stays
+	// at its place, that linking is not necessary.
+	last := filepath.Join(dir, "last.test")
+	args := append([]string{"test", "-c", "-vet=off", "-o", last}, c.flags()...)
+	_, stderr, err := c.goCommand(ctx, append(args, "--", pkg.ImportPath)...)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, newError(pkg.ImportPath, stderr, err)
+	}
+	file, err := publish(dir, last)
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
+	}
+	env, err := c.runEnv(file)
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
+	}
+	return &Binary{Package: pkg, File: file, Dir: pkg.Dir, Env: env}, nil
+}
+
+// key names the directory of a package's binaries.
+func (c Config) key(pkg Package) string {
+	h := sha256.New()
+	sum := ""
+	if c.Overlay != nil {
+		sum = c.Overlay.Sum
+	}
+	fmt.Fprintf(h, "%q", []string{sum, pkg.ImportPath, pkg.Dir, strings.Join(c.flags(), " ")})
+	return hex.EncodeToString(h.Sum(nil))[:20]
+}
+
+func (c Config) flags() []string {
+	tags := slices.Concat(flagTags(c.goFlags()), c.Tags)
+	if c.Overlay == nil {
+		return []string{"-tags=" + strings.Join(tags, ",")}
+	}
+	tags = append(tags, "race", "netgo", "osusergo")
+	return append([]string{"-tags=" + strings.Join(tags, ","), "-gcflags=all=-race"}, c.Overlay.Flags...)
+}
+
+// runEnv is what the program needs to be explored. Before Go 1.23 the channels
+// of timers were fed from outside the scheduler; a module that asks for this
+// by its go line, a godebug line or the environment gets today's ones.
+func (c Config) runEnv(file string) ([]string, error) {
+	info, err := buildinfo.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	godebug := ""
+	for _, kv := range c.environ() {
+		if v, ok := strings.CutPrefix(kv, "GODEBUG="); ok {
+			godebug = v
+		}
+	}
+	settings := godebug
+	for _, s := range info.Settings {
+		if s.Key == "DefaultGODEBUG" {
+			settings = s.Value + "," + settings
+		}
+	}
+	value := ""
+	for s := range strings.SplitSeq(settings, ",") {
+		if v, ok := strings.CutPrefix(s, "asynctimerchan="); ok {
+			value = v
+		}
+	}
+	if value == "" || value == "0" {
+		return nil, nil
+	}
+	if godebug != "" {
+		godebug += ","
+	}
+	return []string{"GODEBUG=" + godebug + "asynctimerchan=0"}, nil
+}
+
+// publish gives the binary a name of its own that no later build changes: a
+// hunt may still run it while another one builds.
+func publish(dir, last string) (string, error) {
+	f, err := os.Open(last)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, hex.EncodeToString(h.Sum(nil))[:20]+".test")
+	removeOld(dir, file)
+	if err := os.Link(last, file); err == nil || errors.Is(err, fs.ErrExist) {
+		now := time.Now()
+		return file, os.Chtimes(file, now, now)
+	}
+	// No hard links here: the go command links once more next time.
+	return file, os.Rename(last, file)
+}
+
+// keep is how long a binary stays that is no longer the newest.
+const keep = 24 * time.Hour
+
+// removeOld is best effort: the cache stays right whatever remains.
+func removeOld(dir, but string) {
+	old, _ := filepath.Glob(filepath.Join(dir, "*.test"))
+	for _, name := range old {
+		if name == but || filepath.Base(name) == "last.test" {
+			continue
+		}
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > keep {
+			os.Remove(name)
+		}
+	}
+}
+
+// lock waits for an exclusive lock on a file. The kernel drops it when the
+// process ends, however it ends.
+func lock(ctx context.Context, name string) (unlock func(), err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", name, err)
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
