@@ -94,23 +94,25 @@ func (m *memory) setIndex(n int) {
 	}
 }
 
-func hash(word uint64) uint32 {
-	return uint32(word * 0x9e3779b97f4a7c15 >> 32)
-}
+// golden spreads words over the index: multiplicative hashing after Knuth.
+const golden = 0x9e3779b97f4a7c15
 
 func (m *memory) cell(i uint32) *cell {
 	return &m.cells[i>>chunkBits&(maxItems/chunk-1)][i&(chunk-1)]
 }
 
-// find returns the cell of a word, or nil if there is none.
+// find returns the cell of a word, or nil if there is none. It and at spell
+// out what they could call: functions marked go:norace, as all are in the
+// tested program, are not inlined there (cmd/compile/internal/inline).
 func (m *memory) find(word uint64) *cell {
 	mask := m.mask
-	for h := hash(word); ; h++ {
+	for h := uint32(word * golden >> 32); ; h++ {
 		s := m.index[h&mask]
 		if uint32(s>>32) != m.gen {
 			return nil
 		}
-		if c := m.cell(uint32(s)); c.word == word {
+		i := uint32(s)
+		if c := &m.cells[i>>chunkBits&(maxItems/chunk-1)][i&(chunk-1)]; c.word == word {
 			return c
 		}
 	}
@@ -120,13 +122,14 @@ func (m *memory) find(word uint64) *cell {
 // for another one.
 func (m *memory) at(word uint64) *cell {
 	mask := m.mask
-	h := hash(word)
+	h := uint32(word * golden >> 32)
 	for ; ; h++ {
 		s := m.index[h&mask]
 		if uint32(s>>32) != m.gen {
 			break
 		}
-		if c := m.cell(uint32(s)); c.word == word {
+		i := uint32(s)
+		if c := &m.cells[i>>chunkBits&(maxItems/chunk-1)][i&(chunk-1)]; c.word == word {
 			return c
 		}
 	}
@@ -158,7 +161,7 @@ func (m *memory) add(word uint64, slot uint32) *cell {
 func (m *memory) rehash() {
 	m.setIndex(2 * (int(m.mask) + 1))
 	for i := range m.ncells {
-		h := hash(m.cell(i).word)
+		h := uint32(m.cell(i).word * golden >> 32)
 		for uint32(m.index[h&m.mask]>>32) == m.gen {
 			h++
 		}

@@ -165,6 +165,7 @@ func (d *Detector) release(t int32, addr uint64) {
 	d.order.step(t)
 }
 
+// store makes the clock of lane t that of s, which has room for it.
 func (d *Detector) store(s *object, t int32) {
 	l := &d.order.lanes[t]
 	s.n = int32(copy(d.order.arena.words(s.off, len(l.clock)), l.clock))

@@ -221,7 +221,10 @@ func (o *order) step(t int32) {
 // first one, starts with an empty clock.
 func (d *Detector) laneOf(g int32) int32 {
 	o := &d.order
-	if id := o.id(g); int(id) < len(o.byID) && o.byID[id].gen == o.gen {
+	if uint32(g) < uint32(len(o.byID)) && o.byID[g].gen == o.gen {
+		return o.byID[g].lane
+	}
+	if id := o.id(g); id != g && int(id) < len(o.byID) && o.byID[id].gen == o.gen {
 		return o.byID[id].lane
 	}
 	t := o.open(nil)
