@@ -1,0 +1,253 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/ghostread/ghostread/finding"
+)
+
+var (
+	//go:embed html/page.tmpl
+	pageText string
+	//go:embed html/page.css
+	pageCSS string
+	//go:embed html/diagram.js
+	diagramJS string
+	//go:embed html/draw.js
+	drawJS string
+	//go:embed html/page.js
+	pageJS string
+)
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// page is what the template shows. Everything that comes from the program
+// under test is a plain string in it, and the template escapes it by context.
+type page struct {
+	Title        string
+	Verdict      finding.Verdict
+	Headline     string
+	Details      string
+	Tool         string
+	Kinds        []kindCount
+	Outcomes     []outcomeRow
+	Clean        int
+	Found        int
+	Unknown      int
+	Uncontrolled []string
+	Notes        []string
+	Findings     []findingView
+
+	CSS    template.CSS
+	Script template.JS
+	Policy string
+}
+
+type kindCount struct {
+	Kind  finding.Kind
+	Count int
+	First int // number of the first finding of that kind
+}
+
+type outcomeRow struct {
+	finding.Outcome
+	Name  string
+	Took  string
+	Links []link
+}
+
+type link struct {
+	ID   int
+	Code string
+}
+
+type findingView struct {
+	finding.Finding
+	ID       int // counted from 1
+	Name     string
+	Place    string
+	Origin   string
+	Help     string
+	Explain  string
+	Replay   string
+	Evidence []evidenceView
+	Diagram  template.JS // columns of the timeline; "" without one
+	Size     string
+	Broken   string // why the timeline is not drawn
+}
+
+type evidenceView struct {
+	finding.Evidence
+	Label    string
+	Accessed string
+	Place    string
+	Excerpt  []sourceLine
+	Frames   []frameView
+	Hidden   int // frames that explain nothing
+	Jump     int // point to select, -1: none
+}
+
+type frameView struct {
+	Func, Place string
+	Plumbing    bool
+}
+
+type sourceLine struct {
+	Number int
+	Text   string
+	Here   bool
+}
+
+// writeHTML writes one page that refers to nothing outside itself. Its content
+// policy allows the one style and the one script below by their hashes and
+// nothing else, so that text that slips through could not run either.
+func writeHTML(w io.Writer, in Input) error {
+	script := diagramJS + drawJS + pageJS
+	p := page{
+		Title:        "ghostread: " + headline(in.Summary),
+		Verdict:      in.Summary.Verdict(),
+		Headline:     headline(in.Summary),
+		Details:      details(in.Summary),
+		Tool:         in.Tool,
+		Uncontrolled: in.Summary.Uncontrolled(),
+		Notes:        in.Summary.Notes,
+		CSS:          template.CSS(pageCSS),
+		Script:       template.JS(script),
+		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'",
+			hashSource(pageCSS), hashSource(script)),
+	}
+	if p.Tool == "" {
+		p.Tool = "ghostread"
+	}
+	p.Clean, p.Found, p.Unknown = in.Summary.Count()
+
+	sources := newExcerpts(in.Options)
+	byFingerprint := make(map[string]link)
+	for i, f := range in.Findings {
+		v, err := viewFinding(in.Options, sources, f)
+		if err != nil {
+			return fmt.Errorf("write html: %s at %s: %w", f.Code, f.Pos, err)
+		}
+		v.ID = i + 1
+		p.Findings = append(p.Findings, v)
+		if f.Fingerprint != "" {
+			byFingerprint[f.Fingerprint] = link{v.ID, f.Code}
+		}
+		p.count(f.Kind, v.ID)
+	}
+	for _, o := range in.Summary.Outcomes {
+		row := outcomeRow{Outcome: o, Name: o.Subject.String()}
+		if o.Duration > 0 {
+			row.Took = shortDuration(o.Duration)
+		}
+		for _, fp := range o.Findings {
+			if l, ok := byFingerprint[fp]; ok {
+				row.Links = append(row.Links, l)
+			}
+		}
+		p.Outcomes = append(p.Outcomes, row)
+	}
+
+	var buf bytes.Buffer
+	if err := pageTemplate.Execute(&buf, p); err != nil {
+		return fmt.Errorf("write html: %w", err)
+	}
+	if _, err := buf.WriteTo(w); err != nil {
+		return fmt.Errorf("write html: %w", err)
+	}
+	return nil
+}
+
+func hashSource(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func (p *page) count(k finding.Kind, id int) {
+	for i := range p.Kinds {
+		if p.Kinds[i].Kind == k {
+			p.Kinds[i].Count++
+			return
+		}
+	}
+	p.Kinds = append(p.Kinds, kindCount{k, 1, id})
+}
+
+func viewFinding(opts Options, sources *excerpts, f finding.Finding) (findingView, error) {
+	v := findingView{
+		Finding: f,
+		Name:    name(f),
+		Place:   opts.position(f.Pos),
+		Origin:  origin(f),
+		Help:    f.Help,
+	}
+	if c, ok := finding.Lookup(f.Code); ok {
+		if v.Help == "" {
+			v.Help = c.Help
+		}
+		v.Explain = c.Text
+	}
+	if f.Witness != nil {
+		v.Replay = f.Witness.Command
+	}
+	drawn := false
+	if tl := f.Timeline; tl != nil && len(tl.Points) > 0 {
+		if err := f.Validate(); err != nil {
+			v.Broken = err.Error()
+		} else {
+			data, err := columns(opts, sources, tl)
+			if err != nil {
+				return v, err
+			}
+			v.Diagram, v.Size, drawn = template.JS(data), sizeOf(tl), true
+		}
+	}
+	for _, e := range f.Evidence {
+		v.Evidence = append(v.Evidence, viewEvidence(opts, sources, f, e, drawn))
+	}
+	return v, nil
+}
+
+// sizeOf says how much a timeline shows.
+func sizeOf(tl *finding.Timeline) string {
+	s := plural(len(tl.Points), "operation") + " in " + plural(len(tl.Lanes), "lane")
+	if tl.Omitted > 0 {
+		s += fmt.Sprintf(", %d more left out", tl.Omitted)
+	}
+	return s
+}
+
+func viewEvidence(opts Options, sources *excerpts, f finding.Finding, e finding.Evidence, drawn bool) evidenceView {
+	v := evidenceView{
+		Evidence: e,
+		Label:    roleLabel(f.Kind, e.Role),
+		Accessed: accessed(e),
+		Jump:     -1,
+	}
+	if drawn {
+		v.Jump = e.Point
+	}
+	if fr, ok := e.Place(); ok {
+		v.Place = opts.frame(fr)
+		if src, ok := sources.at(f.Timeline, fr.File, fr.Line); ok {
+			for i, text := range src.Lines {
+				n := src.First + i
+				v.Excerpt = append(v.Excerpt, sourceLine{n, strings.ReplaceAll(text, "\t", "    "), n == fr.Line})
+			}
+		}
+	}
+	for _, fr := range e.Stack {
+		v.Frames = append(v.Frames, frameView{fr.Func, opts.frame(fr), fr.Plumbing()})
+		if fr.Plumbing() {
+			v.Hidden++
+		}
+	}
+	return v
+}
