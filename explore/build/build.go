@@ -75,7 +75,7 @@ func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
 	// at its place, that linking is not necessary.
 	last := filepath.Join(dir, "last.test")
 	args := append([]string{"test", "-c", "-vet=off", "-o", last}, c.flags()...)
-	_, stderr, err := c.goCommand(ctx, append(args, "--", pkg.ImportPath)...)
+	_, stderr, err := c.goCommand(ctx, append(args, pkg.ImportPath)...)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -59,6 +59,35 @@ func TestGenerationsWrapAround(t *testing.T) {
 	}
 }
 
+// TestIndexGrows: ranges can touch far more words than there are events.
+func TestIndexGrows(t *testing.T) {
+	const ranges = 40
+	log := []event.Event{spawn(1, 2)}
+	for i := range uint64(ranges) {
+		log = append(log, sized(1, event.WriteRange, x+i<<12, bigWords*8))
+	}
+	for i := range uint64(ranges) {
+		log = append(log, ev(2, event.Read, x+i<<12+8*i))
+	}
+	d := New()
+	if got := d.Run(number(log)); len(got) != ranges || !d.Exact() {
+		t.Errorf("%d races, exact %t; want %d, true", len(got), d.Exact(), ranges)
+	}
+	if d.memory.ncells != ranges*bigWords || d.memory.mask < 2*ranges*bigWords {
+		t.Errorf("%d words in an index of %d slots", d.memory.ncells, d.memory.mask+1)
+	}
+}
+
+// TestIdsOutOfRange: goroutine ids that the runtime core never gives are
+// folded, and Exact says so.
+func TestIdsOutOfRange(t *testing.T) {
+	d := New()
+	d.Run(number([]event.Event{ev(-1, event.Write, x), spawn(1<<30, -1<<31), ev(-1<<31, event.Write, y), ev(-1, event.Exit, 0)}))
+	if d.Exact() || len(d.order.byID) > maxGoroutine {
+		t.Errorf("exact %t with a table of %d ids; want false and at most %d", d.Exact(), len(d.order.byID), maxGoroutine)
+	}
+}
+
 // crowd has many goroutines read a few words many times, and then one write
 // each; they are not ordered.
 func crowd(goroutines, rounds int) []event.Event {

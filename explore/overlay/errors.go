@@ -61,8 +61,9 @@ func shorten(s string, limit int) string {
 type UnsupportedError struct {
 	Got  string // go1.23.4 linux/amd64
 	Want string // Go 1.26 on linux/amd64
+	Help string
 }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("explore does not support %s: it runs tests with %s. Choose another release with GOTOOLCHAIN", e.Got, e.Want)
+	return fmt.Sprintf("explore does not support %s: it runs tests with %s. %s", e.Got, e.Want, e.Help)
 }

@@ -111,9 +111,12 @@ func GuestPackage(importPath string, fsys fs.FS, dir string, imports map[string]
 // no other line moves.
 func noraceSplices(fset *token.FileSet, f *ast.File, text string) []splice {
 	var splices []splice
+	last := f.Name.End() // of the declaration before
 	for _, d := range f.Decls {
+		above := last
+		last = d.End()
 		fn, ok := d.(*ast.FuncDecl)
-		if !ok || fn.Body == nil || hasPragma(fn.Doc, noraceText) {
+		if !ok || fn.Body == nil || norace(f, above, fn.Pos()) {
 			continue
 		}
 		start := fn.Pos()
@@ -134,8 +137,15 @@ func noraceSplices(fset *token.FileSet, f *ast.File, text string) []splice {
 	return splices
 }
 
-func hasPragma(doc *ast.CommentGroup, pragma string) bool {
-	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool {
-		return strings.TrimSpace(c.Text) == pragma
-	})
+// norace reports whether the pragma stands between two declarations. The
+// compiler takes it from there, in the comment of the function or not.
+func norace(f *ast.File, from, to token.Pos) bool {
+	for _, group := range f.Comments {
+		if from <= group.Pos() && group.Pos() < to && slices.ContainsFunc(group.List, func(c *ast.Comment) bool {
+			return strings.TrimSpace(c.Text) == noraceText
+		}) {
+			return true
+		}
+	}
+	return false
 }

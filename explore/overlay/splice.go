@@ -48,6 +48,12 @@ func (t *target) parse() error {
 
 func (t *target) offset(p token.Pos) int { return t.fset.PositionFor(p, false).Offset }
 
+// position is that of an offset of the original, as a trace shows it.
+func (t *target) position(offset int) token.Position {
+	f := t.fset.File(t.syntax.FileStart)
+	return f.PositionFor(f.Pos(offset), true)
+}
+
 // add turns an edit into splices.
 func (t *target) add(e Edit) error {
 	switch e.Op {
@@ -262,10 +268,13 @@ func (t *target) result() (string, error) {
 		}
 	}
 	if !strings.HasSuffix(t.file, ".go") {
-		out, _ := assemble(t.text, splices, false)
+		out, _ := assemble(t.text, splices, nil)
 		return out, nil
 	}
-	out, kept := assemble(t.text, splices, true)
+	if err := t.parse(); err != nil {
+		return "", err
+	}
+	out, kept := assemble(t.text, splices, t.position)
 	return out, t.verify(out, kept)
 }
 
@@ -275,25 +284,26 @@ type stretch struct {
 	out      int // where it begins in the result
 }
 
-// assemble writes the original with its splices. With lines set, text that
-// does not have as many lines as what it replaces is followed by a line
-// directive. Its form is ":line:col", which keeps the name of the file.
-func assemble(src string, splices []splice, lines bool) (string, []stretch) {
+// assemble writes the original with its splices. Text that does not have as
+// many lines as what it replaces is followed by a line directive, if position
+// is there to tell the line of an offset. The directive's form is ":line:col",
+// which keeps the name of the file.
+func assemble(src string, splices []splice, position func(offset int) token.Position) (string, []stretch) {
 	var out []byte
 	var kept []stretch
-	at, line, drift := 0, 1, 0 // offset and line in src; lines that out has too many
+	at, drift := 0, 0 // offset in src; lines that out has too many
 	for i, s := range splices {
 		kept = append(kept, stretch{at, s.from, len(out)})
 		out = append(out, src[at:s.from]...)
 		out = append(out, s.text...)
-		line += strings.Count(src[at:s.to], "\n")
 		drift += strings.Count(s.text, "\n") - strings.Count(src[s.from:s.to], "\n")
 		at = s.to
-		if !lines || drift == 0 || at == len(src) || i+1 < len(splices) && splices[i+1].from == at {
+		if position == nil || drift == 0 || at == len(src) || i+1 < len(splices) && splices[i+1].from == at {
 			continue
 		}
 		drift = 0
 		fresh := len(out) == 0 || out[len(out)-1] == '\n'
+		line := position(at).Line
 		col := at - strings.LastIndexByte(src[:at], '\n')
 		switch {
 		case src[at] == '\n':
@@ -322,14 +332,15 @@ func (t *target) verify(out string, kept []stretch) error {
 		return t.fail(Edit{}, fmt.Sprintf("the edits make it invalid Go: %v", err))
 	}
 	file := fset.File(f.FileStart)
-	line, part := 1, 0
+	part := 0
 	for at := 0; at < len(t.text); {
 		for kept[part].to <= at && part+1 < len(kept) {
 			part++
 		}
 		if k := kept[part]; k.from <= at && at < k.to {
-			if got := file.PositionFor(file.Pos(k.out+at-k.from), true).Line; got != line {
-				return t.fail(Edit{}, fmt.Sprintf("the edits move line %d to line %d: a line directive landed in a string or comment", line, got))
+			want, got := t.position(at), file.PositionFor(file.Pos(k.out+at-k.from), true)
+			if got.Line != want.Line || got.Filename != want.Filename {
+				return t.fail(Edit{}, fmt.Sprintf("the edits move line %d to line %d: a line directive landed in a string or comment", want.Line, got.Line))
 			}
 		}
 		i := strings.IndexByte(t.text[at:], '\n')
@@ -337,7 +348,6 @@ func (t *target) verify(out string, kept []stretch) error {
 			break
 		}
 		at += i + 1
-		line++
 	}
 	return nil
 }

@@ -94,8 +94,13 @@ func (p Patch) Check(t Toolchain) error {
 	if p.Max > p.Min {
 		releases = fmt.Sprintf("Go 1.%d to 1.%d", p.Min, p.Max)
 	}
+	help := "Choose another release with GOTOOLCHAIN"
+	if t.OS != "linux" || t.Arch != "amd64" {
+		help = "Use a linux/amd64 machine, or set GOOS and GOARCH back"
+	}
 	return &UnsupportedError{
 		Got:  t.Version + " " + t.OS + "/" + t.Arch,
 		Want: releases + " on linux/amd64",
+		Help: help,
 	}
 }

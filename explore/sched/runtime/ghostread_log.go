@@ -104,22 +104,41 @@ func ghostLog(kind uint8, id int32, addr, size, pc, aux uintptr) {
 	if gp.raceignore != 0 {
 		e.flags = ghostUnsync
 	}
-	if ghost.capture && gp == gp.m.curg && gp.ghost.id == id && kind != gkAlloc {
-		ghostStack(e)
+	if ghost.capture && kind != gkAlloc {
+		if c := gp.m.curg; gp == c && gp.ghost.id == id {
+			ghostStack(e)
+		} else if c != nil && kind == gkSpawn && c.ghost.id == id {
+			ghostStackOf(e, c)
+		}
 	}
 }
+
+// ghostStackOf captures the stack of c, which waits while its M runs on g0.
+//
+//go:nosplit
+func ghostStackOf(e *ghostEvent, c *g) {
+	w := ghost.shared.words
+	if w+ghostDepth+1 > ghostLogTo.words {
+		return
+	}
+	at := (*[ghostDepth + 1]uintptr)(unsafe.Pointer(uintptr(ghostLogTo.stack) + uintptr(w)*8))
+	systemstack(func() { at[0] = uintptr(gcallers(c, 0, at[1:])) })
+	e.stack = int32(w)
+	ghost.shared.words = w + uint64(at[0]) + 1
+}
+
+const ghostDepth = 64 // frames of a captured stack
 
 // ghostStack captures the stack of the current goroutine for e.
 //
 //go:nosplit
 func ghostStack(e *ghostEvent) {
-	const depth = 64
 	w := ghost.shared.words
-	if w+depth+1 > ghostLogTo.words {
+	if w+ghostDepth+1 > ghostLogTo.words {
 		return
 	}
 	pc, sp, gp := sys.GetCallerPC(), sys.GetCallerSP(), getg()
-	at := (*[depth + 1]uintptr)(unsafe.Pointer(uintptr(ghostLogTo.stack) + uintptr(w)*8))
+	at := (*[ghostDepth + 1]uintptr)(unsafe.Pointer(uintptr(ghostLogTo.stack) + uintptr(w)*8))
 	var n int
 	systemstack(func() {
 		var u unwinder

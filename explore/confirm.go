@@ -1,0 +1,291 @@
+package explore
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ghostread/ghostread/explore/detect"
+	"github.com/ghostread/ghostread/explore/event"
+	"github.com/ghostread/ghostread/explore/replay"
+	"github.com/ghostread/ghostread/explore/wire"
+	"github.com/ghostread/ghostread/finding"
+)
+
+// confirm replays c in a fresh process. It returns what the replay shows of
+// the candidate: nothing if it did not repeat, and the data races instead of a
+// failure or panic that they explain.
+func (s *Session) confirm(ctx context.Context, c candidate) ([]finding.Finding, error) {
+	t, err := s.replay(ctx, c.seed, c.execution, c.decisions)
+	if err != nil {
+		return nil, err
+	}
+	return s.findings(ctx, t, c)
+}
+
+// findings is what t shows of candidate c.
+func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]finding.Finding, error) {
+	var list []finding.Finding
+	add := func(f finding.Finding, err error) error {
+		if err == nil {
+			s.complete(&f, t, c)
+			list = append(list, f)
+		}
+		return err
+	}
+	reason := int(t.end.GetInt("reason"))
+	races := func(message string) error {
+		if s.opts.NoRace {
+			return nil
+		}
+		for _, r := range t.races() {
+			f, err := s.raceFinding(ctx, t, r)
+			f.Message = message
+			if err := add(f, err); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	switch c.what {
+	case "race":
+		a, b := c.rec.GetUint("a"), c.rec.GetUint("b")
+		for _, r := range t.races() {
+			if x, y := t.events[r.First].PC, t.events[r.Second].PC; min(x, y) == a && max(x, y) == b {
+				f, err := s.raceFinding(ctx, t, r)
+				if err := add(f, err); err != nil {
+					return nil, err
+				}
+			}
+		}
+	case "failure":
+		if t.end.Get("failed") != "true" || reason != wire.Done {
+			return nil, nil
+		}
+		log := t.end.Get("log")
+		if err := races(log); err != nil || len(list) > 0 {
+			return list, err
+		}
+		return list, add(s.failureFinding(ctx, t, log))
+	case "panic":
+		if !t.died {
+			return nil, nil
+		}
+		if err := races(t.crash.message); err != nil || len(list) > 0 {
+			return list, err
+		}
+		return list, add(s.panicFinding(ctx, t))
+	case "deadlock":
+		if reason != wire.Deadlock {
+			return nil, nil
+		}
+		return list, add(s.deadlockFinding(ctx, t))
+	case "leak":
+		if reason != wire.Done {
+			return nil, nil
+		}
+		for _, g := range t.goroutines {
+			if g.hopeless && g.key+4 == c.key {
+				return list, add(s.leakFinding(ctx, t, g))
+			}
+		}
+	}
+	return list, nil
+}
+
+// complete fills in what all findings have.
+func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
+	f.Code = finding.CodeFor(f.Kind)
+	f.Source = "explore"
+	f.Subject = finding.Subject{Package: s.program.Package, Test: s.test}
+	f.Executions = int(c.execution)
+	if t.end.Get("external") == "true" {
+		f.Notes = append(f.Notes, "network or system calls had a say in this execution: a replay may differ")
+	}
+	file := replay.File{
+		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir,
+		Kind: string(f.Kind), Fingerprint: f.Fingerprint, Title: f.Title,
+		Seed: c.seed, Execution: c.execution, Strategy: c.strategy, Wall: s.opts.Wall.UnixNano(),
+		MaxSteps: s.opts.MaxSteps, NoRace: s.opts.NoRace,
+		Hash: fmt.Sprintf("%016x", t.header.Hash), Decisions: c.decisions,
+	}
+	w := &finding.Witness{
+		Kind: "schedule", Hash: file.Hash, Strategy: c.strategy, Seed: c.seed, Decisions: int(t.header.Decisions),
+	}
+	f.Witness = w
+	if s.opts.Replays != "" {
+		if name, err := file.Save(s.opts.Replays); err != nil {
+			f.Notes = append(f.Notes, "no replay file: "+err.Error())
+		} else {
+			w.File = name
+		}
+	}
+	if token, ok := file.Token(); ok {
+		w.Token = token
+	}
+	switch {
+	case w.File != "":
+		w.Command = "ghostread replay " + w.File
+	case w.Token != "":
+		w.Command = "ghostread replay " + w.Token
+	}
+	if f.Help == "" {
+		f.Help = "ghostread explain " + f.Code
+	}
+}
+
+// raceFinding tells of one data race.
+func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (finding.Finding, error) {
+	show := t.shown(int(r.First), int(r.Second))
+	if err := t.name(ctx, show); err != nil {
+		return finding.Finding{}, err
+	}
+	g := detect.Classify(t.events, r, t.symbols.entry)
+	f := finding.Finding{Kind: finding.Kind(g.Kind)}
+	tl := newTimeline(t, show)
+
+	var subject string
+	if g.Read >= 0 {
+		read, write := tl.access(finding.RoleRead, int(g.Read)), tl.access(finding.RoleWrite, int(g.Write))
+		tl.mark(int(g.Read), finding.MarkGhost)
+		tl.mark(int(g.Write), finding.MarkRival)
+		tl.edge(int(g.Read), int(g.Write), "unordered")
+		if read.Object == "" {
+			read.Object = write.Object
+		}
+		subject = read.Object
+		f.Evidence = append(f.Evidence, read, write)
+		switch {
+		case g.Origin >= 0 && g.Origin != g.Write:
+			o := tl.access(finding.RoleOrigin, int(g.Origin))
+			tl.mark(int(g.Origin), finding.MarkOrigin)
+			tl.edge(int(g.Origin), int(g.Read), "reads-from")
+			f.Evidence = append(f.Evidence, o)
+		case g.Origin >= 0:
+			tl.edge(int(g.Origin), int(g.Read), "reads-from")
+			f.Evidence = append(f.Evidence, note("in this execution the read returned the value of that write"))
+		default:
+			f.Evidence = append(f.Evidence, note("in this execution the read returned the value the object was made with"))
+		}
+		if g.Newer >= 0 {
+			n := tl.access(finding.RoleNote, int(g.Newer))
+			n.Text = "the reader had seen this already: " + n.Text
+			f.Evidence = append(f.Evidence, n)
+		}
+	} else {
+		a, b := tl.access(finding.RoleWrite, int(r.First)), tl.access(finding.RoleWrite, int(r.Second))
+		tl.mark(int(r.First), finding.MarkRival)
+		tl.mark(int(r.Second), finding.MarkRival)
+		tl.edge(int(r.First), int(r.Second), "unordered")
+		subject = a.Object
+		f.Evidence = append(f.Evidence, a, b)
+	}
+	if subject == "" {
+		subject = "memory"
+	}
+	f.Title = raceTitle(g, subject)
+	f.Pos = place(f.Evidence[0])
+	f.Evidence = append(f.Evidence, t.spawns(f.Evidence)...)
+	names := []string{placeName(f.Evidence[0]), placeName(f.Evidence[1])}
+	slices.Sort(names)
+	f.Fingerprint = finding.Fingerprint(append(names, "race", s.program.Package, subject)...)
+	f.Timeline = tl.finish("schedule of " + s.test)
+	return f, nil
+}
+
+func raceTitle(g detect.Ghost, subject string) string {
+	switch g.Kind {
+	case detect.KindLost:
+		return "a lookup in " + subject + " is not ordered with a write to the map: it can miss a key that is there"
+	case detect.KindPhantom:
+		return "an iteration over " + subject + " is not ordered with a write to the map: entries come and go under it"
+	case detect.KindTorn:
+		if g.Mixed {
+			return "a read of " + subject + " returned words of two different writes"
+		}
+		return "a read of " + subject + " takes several words and is not ordered with a write to them: it can mix two values"
+	case detect.KindStale:
+		return "a read of " + subject + " returned the old value although the reader had seen what announces the new one"
+	}
+	if g.Read < 0 {
+		return "two writes to " + subject + " are not ordered"
+	}
+	return "a read of " + subject + " is not ordered with a write to it"
+}
+
+func note(text string) finding.Evidence {
+	return finding.Evidence{Role: finding.RoleNote, Text: text, Point: -1}
+}
+
+// spawns tells where the goroutines of the given evidence were started.
+func (t *trace) spawns(of []finding.Evidence) (list []finding.Evidence) {
+	seen := map[int]bool{}
+	for _, e := range of {
+		if e.Goroutine == 0 || seen[e.Goroutine] {
+			continue
+		}
+		seen[e.Goroutine] = true
+		if ev, ok := t.spawn(int32(e.Goroutine)); ok {
+			list = append(list, ev)
+		}
+	}
+	return list
+}
+
+func (t *trace) spawn(g int32) (finding.Evidence, bool) {
+	i, ok := t.born[g]
+	if !ok {
+		return finding.Evidence{}, false
+	}
+	e := &t.events[i]
+	text := fmt.Sprintf("G%d was started by G%d", g, e.G)
+	stack := t.frames(i)
+	if f, ok := (finding.Evidence{Stack: stack}).Place(); ok && f.Plumbing() {
+		return finding.Evidence{}, false // by package testing: a test or subtest
+	}
+	switch {
+	case g == 1:
+		return finding.Evidence{}, false // the test itself
+	case e.Kind == event.Adopt:
+		text = fmt.Sprintf("G%d was there before this execution", g)
+	case e.G == 0:
+		text = fmt.Sprintf("G%d was started by a timer", g)
+	}
+	if len(stack) == 0 {
+		stack = t.symbols.stack([]uint64{e.PC})
+	}
+	return finding.Evidence{Role: finding.RoleSpawn, Text: text, Goroutine: int(g), Point: -1, Stack: stack}, true
+}
+
+func place(e finding.Evidence) finding.Position {
+	f, _ := e.Place()
+	return finding.Position{File: f.File, Line: f.Line}
+}
+
+func placeName(e finding.Evidence) string {
+	f, _ := e.Place()
+	return f.Func
+}
+
+// digits are what differs in messages of one cause: values, addresses, ids.
+var digits = regexp.MustCompile(`0x[0-9a-f]+|[0-9]+`)
+
+func hashText(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// panicKey is equal for crashes of one cause: the message without numbers and
+// the functions on the stack.
+func panicKey(c crash) string {
+	var b strings.Builder
+	b.WriteString(digits.ReplaceAllString(firstLine(c.message), "N"))
+	for _, f := range crashFrames(c) {
+		b.WriteString("\n" + f.Func)
+	}
+	return b.String()
+}

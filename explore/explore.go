@@ -1,0 +1,202 @@
+// Package explore runs tests under a controlled scheduler: not once, but in
+// many executions that differ in who goes on when, until one of them shows a
+// read that lies, a deadlock, a leak, a panic or a failure.
+//
+// A [Program] is a test binary built with [Patch]. A [Session] explores one of
+// its tests in slices of time. Each slice is a process that runs executions in
+// a loop and reports candidates; the Session replays each candidate in a fresh
+// process with everything logged, and only what shows again becomes a
+// [finding.Finding], with its stacks, its timeline and a replay file. What
+// does not show again is counted, not reported.
+//
+// What a Session does not control it names: network, system calls, the wall
+// clock's start, cgo. Executions that hit a limit count as unknown.
+//
+// Schedules are sequentially consistent. A data race is found by the order of
+// events, whatever the values were; outcomes that only weak memory allows are
+// not produced.
+package explore
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/ghostread/ghostread/explore/strategy"
+	"github.com/ghostread/ghostread/explore/wire"
+	"github.com/ghostread/ghostread/finding"
+)
+
+// Options say how a test is explored. The zero value of a field means its
+// default.
+type Options struct {
+	Strategy string        // random, sticky, pct, mix; default mix
+	Depth    int           // of pct; default 3
+	Seed     uint64        // default 1
+	MaxSteps uint64        // scheduling points of one execution; default 200,000
+	MaxTime  time.Duration // real time of one execution; default 10 s
+	NoRace   bool          // do not look for data races
+	Wall     time.Time     // what the wall clock says at the start of each execution; default: now, to the second
+	Replays  string        // directory for replay files; "" for none
+}
+
+// Strategies are the names that Options.Strategy takes.
+var Strategies = []string{"mix", "random", "sticky", "pct"}
+
+func (o Options) withDefaults() Options {
+	if o.Strategy == "" {
+		o.Strategy = "mix"
+	}
+	if o.Depth == 0 {
+		o.Depth = 3
+	}
+	if o.Seed == 0 {
+		o.Seed = 1
+	}
+	if o.MaxSteps == 0 {
+		o.MaxSteps = 200_000
+	}
+	if o.MaxTime == 0 {
+		o.MaxTime = 10 * time.Second
+	}
+	if o.Wall.IsZero() {
+		o.Wall = time.Now().Truncate(time.Second)
+	}
+	return o
+}
+
+// Validate reports options that no exploration can be made with.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	if _, ok := strategy.New(o.Strategy, o.Depth); !ok {
+		return fmt.Errorf("unknown strategy %q, want one of %v", o.Strategy, Strategies)
+	}
+	if o.Depth < 1 {
+		return fmt.Errorf("depth %d, want 1 or more", o.Depth)
+	}
+	return nil
+}
+
+func (o Options) job(mode, test string) *wire.Job {
+	return &wire.Job{
+		Mode: mode, Test: test, Strategy: o.Strategy, Depth: o.Depth, Seed: o.Seed,
+		MaxSteps: o.MaxSteps, MaxTime: int64(o.MaxTime), Wall: o.Wall.UnixNano(), Race: !o.NoRace,
+		MaxDecisions: 1 << 20, MaxEvents: 1 << 21, MaxWords: 1 << 23,
+	}
+}
+
+// Progress is how far a Session is, for a progress line.
+type Progress struct {
+	Executions uint64
+	Steps      uint64
+}
+
+// Session explores one test. Its methods must not be called concurrently.
+type Session struct {
+	program Program
+	test    string
+	opts    Options
+	emit    func(finding.Finding)
+	tick    func(Progress)
+
+	next       uint64 // execution
+	executions uint64
+	steps      uint64
+	passed     uint64
+	cut        uint64 // executions that a limit ended
+	limit      string // the first of them, in words
+	warm       wire.Record
+	ended      bool // nothing more to explore
+	broken     string
+	external   bool
+	logFull    bool
+	unrepeated int
+	known      map[uint64]*known
+	held       []held
+	found      []finding.Finding
+	plain      *plainRun
+	elapsed    time.Duration
+	symbols    *symbols
+}
+
+// known is what became of candidates with one key.
+type known struct {
+	confirmed bool // no further proof is wanted
+	seen      bool // confirmed at least once
+	tries     int
+}
+
+// NewSession returns a Session for a test of p. Confirmed findings go to emit,
+// from the goroutine that calls Slice; progress goes to tick, which may be nil,
+// from that and from others.
+func NewSession(p Program, test string, o Options, emit func(finding.Finding), tick func(Progress)) (*Session, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return nil, fmt.Errorf("explore runs on linux/amd64 so far, not on %s/%s", runtime.GOOS, runtime.GOARCH)
+	}
+	if tick == nil {
+		tick = func(Progress) {}
+	}
+	return &Session{
+		program: p, test: test, opts: o.withDefaults(), emit: emit, tick: tick,
+		next: 1, known: map[uint64]*known{}, symbols: newSymbols(p),
+	}, nil
+}
+
+// Done reports whether further slices would not bring anything: the test
+// cannot be explored, or skips itself.
+func (s *Session) Done() bool { return s.ended }
+
+// Skipped reports whether the test skips itself.
+func (s *Session) Skipped() bool { return s.warm.Get("skipped") == "true" }
+
+// Slice makes up to execs further executions, until the given time at most.
+// Findings are emitted as they are confirmed. When ctx is done Slice returns
+// its error; what was found before has been emitted.
+func (s *Session) Slice(ctx context.Context, execs uint64, until time.Time) error {
+	start := time.Now()
+	defer func() { s.elapsed += time.Since(start) }()
+	last := s.next + execs - 1
+	for s.next <= last && !s.ended && time.Now().Before(until) {
+		if err := s.process(ctx, last, until); err != nil {
+			return err
+		}
+	}
+	return s.settle(ctx)
+}
+
+// Outcome is what the exploration of the test has come to so far.
+func (s *Session) Outcome() finding.Outcome {
+	o := finding.Outcome{
+		Subject:    finding.Subject{Package: s.program.Package, Test: s.test},
+		Executions: int(s.executions),
+		Duration:   s.elapsed,
+		Verdict:    finding.Clean,
+	}
+	for _, f := range s.found {
+		o.Findings = append(o.Findings, f.Fingerprint)
+	}
+	if s.external {
+		o.Uncontrolled = append(o.Uncontrolled, "network or system calls")
+	}
+	switch {
+	case len(s.found) > 0:
+		o.Verdict = finding.Found
+	case s.broken != "":
+		o.Verdict, o.Reason = finding.Unknown, s.broken
+	case s.executions == 0:
+		o.Verdict, o.Reason = finding.Unknown, "no execution was made"
+	case s.passed == 0 && s.cut > 0:
+		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("every execution was cut short: %s", s.limit)
+	case s.cut > 0:
+		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("%d of %d executions were cut short: %s", s.cut, s.executions, s.limit)
+	case s.logFull:
+		o.Verdict, o.Reason = finding.Unknown, "executions are longer than the event log: races late in them may have been missed"
+	case s.unrepeated > 0:
+		o.Reason = fmt.Sprintf("%d candidates did not repeat in a fresh process", s.unrepeated)
+	}
+	return o
+}

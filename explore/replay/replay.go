@@ -1,0 +1,159 @@
+// Package replay stores schedules: everything that is needed to make an
+// execution of a test happen again, in a file or in a token short enough for
+// a chat message.
+//
+// A [File] names the package and the test, the seed that decides what the
+// program sees of chance, the clock it starts at, and the goroutine chosen at
+// each decision. It holds for the source that it was recorded from: another
+// build may have other decisions, and then the replay says where it diverged.
+package replay
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ghostread/ghostread/explore/wire"
+)
+
+// Version is the version of the format that this package writes and the
+// newest that it reads.
+const Version = 1
+
+// File is a recorded schedule.
+type File struct {
+	Version     int    `json:"ghostread_replay"`
+	Package     string `json:"package"`
+	Test        string `json:"test"`
+	Dir         string `json:"dir,omitempty"` // of the package, where it was recorded
+	Kind        string `json:"kind"`
+	Fingerprint string `json:"fingerprint"`
+	Title       string `json:"title,omitempty"`
+	Execution   uint64 `json:"execution"`
+	Strategy    string `json:"strategy"`
+	Seed        uint64 `json:"seed,string"` // of the execution
+	Wall        int64  `json:"wall"`        // ns since 1970 at its start
+	MaxSteps    uint64 `json:"max_steps"`
+	NoRace      bool   `json:"no_race,omitempty"`
+	Hash        string `json:"hash"`
+	Decisions   string `json:"decisions"` // goroutine ids, runs as id*count
+}
+
+// Error says what is wrong with a replay file or token.
+type Error struct {
+	Name string // of the file; "token"
+	Err  error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s: %v; a replay is what `ghostread hunt` or `ghostread explore` printed after \"ghostread replay\"", e.Name, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Save writes f below dir under a name of its own and returns the path. Equal
+// findings get equal names; the newer file replaces the older one whole.
+func (f *File) Save(dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	text, err := json.MarshalIndent(f, "", "\t")
+	if err != nil {
+		return "", err
+	}
+	short := f.Fingerprint
+	if len(short) > 8 {
+		short = short[:8]
+	}
+	name := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.json", f.Test, f.Kind, short))
+	tmp, err := os.CreateTemp(dir, ".replay-")
+	if err != nil {
+		return "", err
+	}
+	_, err = tmp.Write(append(text, '\n'))
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+		return "", err
+	}
+	return name, nil
+}
+
+const (
+	tokenPrefix = "gr1:"
+	maxToken    = 1200 // characters that someone still pastes
+	maxFile     = 256 << 20
+)
+
+// Token returns f in short form, without what only serves to be read. It
+// reports false when the schedule is too long for that.
+func (f *File) Token() (string, bool) {
+	g := *f
+	g.Dir, g.Title = "", ""
+	text, err := json.Marshal(&g)
+	if err != nil {
+		return "", false
+	}
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestCompression) // the level is valid
+	if _, err := w.Write(text); err != nil {
+		return "", false
+	}
+	if err := w.Close(); err != nil {
+		return "", false
+	}
+	token := tokenPrefix + base64.RawURLEncoding.EncodeToString(b.Bytes())
+	return token, len(token) <= maxToken
+}
+
+// Open reads a replay: a token, or a file by its name.
+func Open(arg string) (*File, error) {
+	if body, ok := strings.CutPrefix(arg, tokenPrefix); ok {
+		raw, err := base64.RawURLEncoding.DecodeString(body)
+		if err != nil {
+			return nil, &Error{"token", err}
+		}
+		text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(raw)), maxFile))
+		if err != nil {
+			return nil, &Error{"token", err}
+		}
+		return Parse("token", text)
+	}
+	text, err := os.ReadFile(arg)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(arg, text)
+}
+
+// Parse reads the text of a replay file called name.
+func Parse(name string, text []byte) (*File, error) {
+	var f File
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, &Error{name, err}
+	}
+	switch {
+	case f.Version == 0:
+		return nil, &Error{name, fmt.Errorf("not a replay: no ghostread_replay version")}
+	case f.Version > Version:
+		return nil, &Error{name, fmt.Errorf("version %d, and this ghostread reads up to %d: update it", f.Version, Version)}
+	case f.Package == "" || f.Test == "":
+		return nil, &Error{name, fmt.Errorf("no package or test named")}
+	}
+	if _, err := wire.DecodeDecisions(f.Decisions); err != nil {
+		return nil, &Error{name, fmt.Errorf("decisions: %w", err)}
+	}
+	return &f, nil
+}

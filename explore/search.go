@@ -1,0 +1,281 @@
+package explore
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ghostread/ghostread/explore/wire"
+	"github.com/ghostread/ghostread/finding"
+)
+
+// candidate is what a search process took for a finding.
+type candidate struct {
+	what      string // race, deadlock, leak, failure, panic
+	key       uint64
+	execution uint64
+	seed      uint64
+	hash      uint64
+	strategy  string
+	decisions string
+	rec       wire.Record
+}
+
+// held is a confirmed candidate whose verdict depends on the executions that
+// are still to come: a test that fails under every schedule proves nothing
+// about schedules.
+type held struct {
+	c candidate
+	f finding.Finding
+}
+
+// process makes executions in one process, up to number last.
+func (s *Session) process(ctx context.Context, last uint64, until time.Time) error {
+	job := s.opts.job(wire.Search, s.test)
+	job.First, job.Last, job.Until = s.next, last, until.UnixNano()
+	before := struct{ executions, steps, passed, cut uint64 }{s.executions, s.steps, s.passed, s.cut}
+	finished := false
+	var cands []candidate
+	p, err := s.program.run(ctx, job, func(h wire.Header) {
+		s.tick(Progress{before.executions + h.Executions, before.steps + h.TotalSteps})
+	}, func(r wire.Record) error {
+		switch r.Kind {
+		case "warmup":
+			s.warm = r
+		case "candidate":
+			cands = append(cands, candidate{
+				what: r.Get("what"), key: r.GetUint("key"), execution: r.GetUint("execution"), seed: r.GetUint("seed"),
+				hash: r.GetUint("hash"), strategy: r.Get("strategy"), decisions: r.Get("decisions"), rec: r,
+			})
+		case "limit":
+			if s.limit == "" {
+				s.limit = fmt.Sprintf("%s after %d scheduling points", wire.Reason(int(r.GetInt("reason"))), r.GetUint("steps"))
+			}
+		case "external":
+			s.external = true
+		case "logfull":
+			s.logFull = true
+		case "again", "end":
+			finished = true
+		}
+		return nil
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			s.salvage(ctx, cands)
+		}
+		return err
+	}
+	defer p.close()
+	h := p.header()
+	s.executions, s.steps = before.executions+h.Executions, before.steps+h.TotalSteps
+	s.passed, s.cut = before.passed+h.Passed, before.cut+h.Unknown
+	s.tick(Progress{s.executions, s.steps})
+	if s.Skipped() {
+		s.ended = true
+		return nil
+	}
+	s.next = h.Execution + 1
+	if !finished {
+		if c, ok := s.died(p, h); ok {
+			cands = append(cands, c)
+		}
+	}
+	for _, c := range cands {
+		if err := s.try(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// salvage confirms what was found before ctx was cancelled.
+func (s *Session) salvage(ctx context.Context, cands []candidate) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, c := range cands {
+		if s.try(ctx, c) != nil {
+			return
+		}
+	}
+	for _, h := range s.held {
+		if h.f.Kind != finding.Failure && h.f.Kind != finding.Deadlock || s.passed > 0 {
+			s.publish(h.f)
+		}
+	}
+	s.held = nil
+}
+
+// died handles a process that ended inside an execution.
+func (s *Session) died(p *process, h wire.Header) (candidate, bool) {
+	switch cr, ok := p.crashed(); {
+	case p.killed != "":
+		s.cut++
+		s.executions++
+		if s.limit == "" {
+			s.limit = p.killed
+		}
+	case ok && strings.HasPrefix(cr.message, "fatal error: ghostread:"):
+		s.broken = "the controlled scheduler gave up: " + strings.TrimPrefix(cr.message, "fatal error: ")
+		s.ended = true
+	case ok && h.State == 0:
+		s.broken = "the process died outside of an execution: " + firstLine(cr.message)
+		s.ended = true
+	case ok && h.Execution == 0:
+		s.broken = "the test panics on its first run, before any exploration: " + firstLine(cr.message)
+		s.ended = true
+	case ok:
+		s.executions++
+		d, err := p.decisions()
+		if err != nil {
+			s.broken, s.ended = err.Error(), true
+			break
+		}
+		return candidate{
+			what: "panic", key: hashText(panicKey(cr)), execution: h.Execution, seed: h.Seed, hash: h.Hash,
+			strategy: s.opts.Strategy, decisions: wire.EncodeDecisions(d),
+		}, true
+	default:
+		s.broken = fmt.Sprintf("the test ended its process (%v) in execution %d", p.state, h.Execution)
+		s.ended = true
+	}
+	return candidate{}, false
+}
+
+// offers is how many executions are tried as proof of one candidate.
+const offers = 3
+
+// try replays a candidate unless its like is known already.
+func (s *Session) try(ctx context.Context, c candidate) error {
+	k := s.known[c.key]
+	if k == nil {
+		k = new(known)
+		s.known[c.key] = k
+	}
+	if k.confirmed || k.tries == offers {
+		return nil
+	}
+	k.tries++
+	found, err := s.confirm(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		if k.tries == offers && !k.seen {
+			s.unrepeated++
+		}
+		return nil
+	}
+	k.confirmed, k.seen = true, true
+	for _, f := range found {
+		s.hold(c, f)
+		if f.Kind == finding.Race && f.Evidence[0].Role == finding.RoleRead {
+			k.confirmed = false // another execution may show what the reader is told
+		}
+	}
+	return nil
+}
+
+// hold keeps f until the slice ends. Of several proofs of one cause the one
+// that tells more stays.
+func (s *Session) hold(c candidate, f finding.Finding) {
+	if slices.ContainsFunc(s.found, func(g finding.Finding) bool { return g.Fingerprint == f.Fingerprint }) {
+		return
+	}
+	i := slices.IndexFunc(s.held, func(h held) bool { return h.f.Fingerprint == f.Fingerprint })
+	switch {
+	case i < 0:
+		s.held = append(s.held, held{c, f})
+	case telling(f) > telling(s.held[i].f):
+		s.held[i] = held{c, f}
+	}
+}
+
+// telling ranks proofs of one cause: a wrong value named before a mere lack
+// of order, a consequence before none.
+func telling(f finding.Finding) int {
+	n := 0
+	if f.Kind != finding.Race {
+		n += 2
+	}
+	if f.Message != "" {
+		n++
+	}
+	return n
+}
+
+// settle decides about what was confirmed in this slice.
+func (s *Session) settle(ctx context.Context) error {
+	var wait []held
+	for _, h := range s.held {
+		if s.passed == 0 && (h.f.Kind == finding.Failure || h.f.Kind == finding.Deadlock) {
+			wait = append(wait, h)
+		} else {
+			s.publish(h.f)
+		}
+	}
+	s.held = wait
+	if len(wait) == 0 || s.ended {
+		return nil
+	}
+	// No execution has passed. Whether the test or the control is to blame,
+	// an ordinary run tells.
+	if s.plain == nil {
+		r, err := s.program.plain(ctx, s.test)
+		if err != nil {
+			return err
+		}
+		s.plain = r
+	}
+	first := wait[0]
+	switch {
+	case s.plain.passed:
+		s.broken = fmt.Sprintf("passes in an ordinary run, but ends in %s in every controlled execution: it depends on something that is not controlled, such as real time or the network", first.c.what)
+	case first.c.what == "deadlock" && s.plain.hung:
+		for _, h := range wait {
+			h.f.Notes = append(h.f.Notes, "the test hangs in every execution, and in an ordinary run too")
+			s.publish(h.f)
+		}
+		s.held = nil
+	default:
+		s.broken = "fails without exploration too: " + firstLine(strings.TrimSpace(first.f.Message))
+	}
+	s.ended = true
+	return nil
+}
+
+func (s *Session) publish(f finding.Finding) {
+	f.Executions = int(min(uint64(f.Executions), s.executions))
+	s.found = append(s.found, f)
+	s.emit(f)
+}
+
+// plainRun is what came of running the test without control.
+type plainRun struct {
+	passed, hung bool
+}
+
+// plain runs the test once, uncontrolled.
+func (p Program) plain(ctx context.Context, test string) (*plainRun, error) {
+	const limit = 20 * time.Second
+	ctx2, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx2, p.Path, "-test.run=^"+test+"$", "-test.timeout=0")
+	cmd.Dir = p.Dir
+	cmd.Env = append(cmd.Environ(), p.Env...)
+	cmd.WaitDelay = time.Second
+	ownGroup(cmd)
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return &plainRun{passed: err == nil, hung: ctx2.Err() != nil}, nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
