@@ -11,8 +11,9 @@ const (
 	// for a long computation would otherwise take nearly all of the steps.
 	guardHold    = 64
 	guardHoldMax = 8192
-	// benchSize bounds who is held back at one time. With more spinning
-	// goroutines than this the one due back first comes back early.
+	// benchSize bounds who is held back at one time. When it is full, everybody
+	// takes turns for a while: with more spinning goroutines than that, some
+	// would always be free to run before the one they wait for.
 	benchSize = 16
 )
 
@@ -25,6 +26,7 @@ type guard struct {
 	run   uint32 // how many in a row
 	limit uint32 // how many are allowed
 	hold  uint32
+	turns uint32 // decisions for which everybody still takes turns
 	held  uint32 // entries of bench in use
 	bench [benchSize]struct {
 		g     int32
@@ -33,13 +35,20 @@ type guard struct {
 }
 
 func (g *guard) begin() {
-	g.n, g.last, g.run, g.held = 0, 0, 0, 0
+	g.n, g.last, g.run, g.turns, g.held = 0, 0, 0, 0, 0
 	g.limit, g.hold = guardRun, guardHold
 }
 
-// next starts a decision: those whose time is over come back.
-func (g *guard) next() {
+// next starts a decision: those whose time is over come back. It returns the
+// index of whose turn it is, or -1 if the strategy is free to choose.
+func (g *guard) next(enabled []int32) int32 {
 	g.n++
+	if g.turns > 0 {
+		g.turns--
+		i := after(enabled, g.last)
+		g.last, g.run = enabled[i], 0
+		return i
+	}
 	for i := uint32(0); i < g.held; {
 		if g.bench[i].until <= g.n {
 			g.held--
@@ -48,6 +57,7 @@ func (g *guard) next() {
 		}
 		i++
 	}
+	return -1
 }
 
 // isHeld reports whether id is held back at this decision.
@@ -76,22 +86,18 @@ func (g *guard) free(enabled []int32) int {
 
 // holdBack keeps id from running for the given number of decisions.
 func (g *guard) holdBack(id int32, decisions uint32) {
-	slot, first := uint32(0), ^uint32(0)
-	for i := uint32(0); i < g.held; i++ {
-		b := g.bench[i&(benchSize-1)]
-		if b.g == id {
-			slot, first = i, 0
-			break
-		}
-		if b.until < first {
-			slot, first = i, b.until
-		}
+	i := uint32(0)
+	for i < g.held && g.bench[i&(benchSize-1)].g != id {
+		i++
 	}
-	if g.held < benchSize && (g.held == 0 || first != 0) {
-		slot = g.held
+	if i == benchSize {
+		g.turns = g.hold
+		return
+	}
+	if i == g.held {
 		g.held++
 	}
-	b := &g.bench[slot&(benchSize-1)]
+	b := &g.bench[i]
 	b.g, b.until = id, g.n+1+decisions
 }
 

@@ -103,7 +103,9 @@ func (p *PCT) top(enabled []int32) int32 {
 
 // Choose takes O(len(c.Enabled)·depth).
 func (p *PCT) Choose(c *Choice) int32 {
-	p.guard.next()
+	if i := p.guard.next(c.Enabled); i >= 0 {
+		return i
+	}
 	if c.Kind == event.Yield && c.Cur != 0 {
 		// Long enough for each of the others to have had a turn, and a random
 		// while more: how far they get between two polls is part of the schedule.

@@ -22,7 +22,9 @@ func (s *Random) Begin(seed uint64) {
 // Choose takes O(len(c.Enabled)) only while the guard holds somebody back,
 // else O(1).
 func (s *Random) Choose(c *Choice) int32 {
-	s.guard.next()
+	if i := s.guard.next(c.Enabled); i >= 0 {
+		return i
+	}
 	i := s.guard.uniform(c.Enabled, 0, &s.rng)
 	s.guard.chose(c.Enabled[i])
 	return i
@@ -55,7 +57,9 @@ func (s *Sticky) Begin(seed uint64) {
 
 // Choose takes O(len(c.Enabled)).
 func (s *Sticky) Choose(c *Choice) int32 {
-	s.guard.next()
+	if i := s.guard.next(c.Enabled); i >= 0 {
+		return i
+	}
 	i := int32(-1)
 	if c.Cur != 0 && c.Kind != event.Yield && !s.guard.isHeld(c.Cur) && s.rng.next()>>(64-s.shift) != 0 {
 		i = find(c.Enabled, c.Cur)

@@ -39,8 +39,7 @@ func (r *Replay) Choose(c *Choice) int32 {
 			i = r.stay(c)
 		}
 		r.pos++
-	} else {
-		r.guard.next()
+	} else if i = r.guard.next(c.Enabled); i < 0 {
 		i = r.stay(c)
 		r.guard.chose(c.Enabled[i])
 	}
