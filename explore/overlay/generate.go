@@ -174,33 +174,37 @@ func store(ctx context.Context, dir string, content map[string][]byte) error {
 	defer os.RemoveAll(temp)
 	fresh := filepath.Join(temp, "overlay")
 	for name, src := range content {
-		path := filepath.Join(fresh, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, src, 0o666); err != nil {
+		if err := write(filepath.Join(fresh, name), src); err != nil {
 			return err
 		}
 	}
 	// A directory cannot be renamed over one that is not empty. What is there
-	// is damaged, or was put there whole by another process just now.
-	for range 100 {
-		err := os.Rename(fresh, dir)
-		if err == nil || whole(dir, content) {
-			return nil
+	// another process has just put there, or it is damaged; then the files take
+	// their places one by one, while others may be reading their neighbours.
+	err = os.Rename(fresh, dir)
+	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+		return err
+	}
+	for name, src := range content {
+		path := filepath.Join(dir, name)
+		if got, err := os.ReadFile(path); err == nil && bytes.Equal(got, src) {
+			continue
 		}
-		if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return err
 		}
-		old, terr := os.MkdirTemp(temp, "old-")
-		if terr != nil {
-			return terr
-		}
-		if err := os.Rename(dir, filepath.Join(old, "damaged")); err != nil && !os.IsNotExist(err) {
+		if err := os.Rename(filepath.Join(fresh, name), path); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("%s: other processes keep replacing it", dir)
+	return nil
+}
+
+func write(path string, src []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(path, src, 0o666)
 }
 
 // whole reports whether dir holds the files of content, undamaged.
