@@ -315,7 +315,10 @@ func large(n int) finding.Finding {
 	for p, m := range map[int]finding.Mark{read: finding.MarkGhost, write: finding.MarkRival, origin: finding.MarkOrigin} {
 		b.tl.Points[p].Mark = m
 		b.tl.Points[p].Stack = stacks[0]
+		b.tl.Points[p].Op = "write"
 	}
+	b.tl.Points[read].Op, b.tl.Points[write].Lane = "read", 17
+	b.tl.Points[write].Stack = stacks[1]
 	b.edge(origin, read, "reads-from")
 	b.edge(write, read, "unordered")
 	f.Timeline = &b.tl

@@ -32,7 +32,7 @@ class Painter {
     this.row = Math.max(26, Math.min(64, MOST_ROWS / lanes));
     this.rows = Math.min(lanes * this.row, MOST_ROWS);
     // The panel beside the plot needs some height to be of use.
-    this.padTop = Math.max(0, (250 - this.rows) / 2);
+    this.padTop = Math.max(0, (330 - this.rows) / 2);
     this.height = AXIS + this.padTop * 2 + this.rows + OVERVIEW;
     const width = this.canvas.parentElement.clientWidth;
     if (width === 0) return false;
@@ -81,7 +81,7 @@ class Painter {
     this.threads(a, b, spacing, selected);
     if (spacing >= 2.5) this.shapes(a, b, spacing); else this.dense(a, b);
     this.ties();
-    this.landmarks(spacing);
+    this.landmarks();
     if (hovered >= 0 && hovered !== selected) this.ring(hovered, c["op-soft"], 10);
     if (selected >= 0) this.ring(selected, c.select, this.timeline.marks.has(selected) ? 13 : 10);
     g.restore();
@@ -256,8 +256,8 @@ class Painter {
       if (y < AXIS || y > this.overviewTop) continue;
       const mark = t.marks.get(i);
       if (!mark) drawShape(g, t.kind(i), x, y, r, c.op, c.card);
-      if (named && this.row >= 44) {
-        g.fillStyle = mark ? c[mark] || c.fg : c.soft;
+      if (named && !mark && this.row >= 44) {
+        g.fillStyle = c.soft;
         g.fillText(shorten(g, t.op(i), Math.max(spacing * 1.6, 40)), x, y + 18);
       }
     }
@@ -280,16 +280,15 @@ class Painter {
     }
   }
 
-  landmarks(spacing) {
+  landmarks() {
     const { g, timeline: t, colour: c } = this;
     g.font = `600 11.5px ${this.sans}`;
     g.textAlign = "center";
     g.textBaseline = "middle";
-    const taken = [];
-    for (const i of t.landmarks()) {
-      const x = this.pointX(i), y = this.pointY(i);
-      if (x < this.gutter - 60 || x > this.width + 60) continue;
-      const mark = t.marks.get(i), colour = c[mark] || c.fg;
+    const seen = t.landmarks().filter((i) => this.pointX(i) > this.gutter - 60 && this.pointX(i) < this.width + 60);
+    // What matters most comes last, on top of the others, ...
+    for (const i of seen.toReversed()) {
+      const x = this.pointX(i), y = this.pointY(i), mark = t.marks.get(i), colour = c[mark] || c.fg;
       g.globalAlpha = 0.2;
       g.fillStyle = colour;
       g.beginPath();
@@ -298,19 +297,32 @@ class Painter {
       g.globalAlpha = 1;
       drawShape(g, t.kind(i), x, y, mark === "ghost" ? 7 : 6, colour, c.card, 2.5);
       if (mark === "stop") drawCross(g, x, y, c.card);
+    }
+    // ... and gets the first choice of a place for its name.
+    const taken = [];
+    for (const i of seen) {
+      const x = this.pointX(i), y = this.pointY(i), mark = t.marks.get(i);
       const label = shorten(g, mark + " · " + t.op(i), 150);
       const w = g.measureText(label).width + 12;
       const lx = Math.min(Math.max(x, this.gutter + w / 2 + 3), this.width - w / 2 - 3);
-      const box = { x: lx - w / 2, y: y - 34, w, h: 18 };
-      if (this.row < 40 || taken.some((o) => o.x < box.x + box.w && box.x < o.x + o.w && o.y < box.y + box.h && box.y < o.y + o.h)) continue;
+      const box = { x: lx - w / 2, y: this.tiedAbove(i) ? y + 16 : y - 34, w, h: 18 };
+      if (box.y < AXIS) box.y = y + 16;
+      if (taken.some((o) => o.x < box.x + box.w && box.x < o.x + o.w && o.y < box.y + box.h && box.y < o.y + o.h)) continue;
       taken.push(box);
-      g.fillStyle = colour;
+      g.fillStyle = c[mark] || c.fg;
       g.beginPath();
       g.roundRect(box.x, box.y, w, 18, 5);
       g.fill();
       g.fillStyle = c.card;
       g.fillText(label, lx, box.y + 9.5);
     }
+  }
+
+  // tiedAbove reports whether a tie leaves point i upwards, where its name would
+  // cover it.
+  tiedAbove(i) {
+    const t = this.timeline;
+    return (t.edgesOf.get(i) || []).some((e) => isTie(e) && t.lane[e.from === i ? e.to : e.from] < t.lane[i]);
   }
 
   ring(i, colour, r) {
@@ -379,12 +391,14 @@ class Painter {
     const from = Math.max(0, this.share(view.toX(0))) * w, to = Math.min(1, this.share(view.toX(w))) * w;
     g.strokeStyle = c.select;
     g.lineWidth = 1;
-    g.globalAlpha = 0.12;
-    g.fillStyle = c.select;
-    g.fillRect(this.gutter + from, top + 1, Math.max(to - from, 3), OVERVIEW - 2);
-    g.globalAlpha = 0.6;
-    g.strokeRect(this.gutter + from + 0.5, top + 1.5, Math.max(to - from, 3) - 1, OVERVIEW - 3);
-    g.globalAlpha = 1;
+    if (to - from < w) {
+      g.globalAlpha = 0.1;
+      g.fillStyle = c.select;
+      g.fillRect(this.gutter + from, top + 1, Math.max(to - from, 3), OVERVIEW - 2);
+      g.globalAlpha = 0.6;
+      g.strokeRect(this.gutter + from + 0.5, top + 1.5, Math.max(to - from, 3) - 1, OVERVIEW - 3);
+      g.globalAlpha = 1;
+    }
   }
 
   share(x) { return (x - this.timeline.first) / this.view.extent * 0.98 + 0.01; }

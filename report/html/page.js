@@ -40,18 +40,19 @@ class Diagram {
     this.select(marks.length > 0 ? marks[0] : 0, true);
   }
 
+  // redraw draws before the next frame, however often it is called until then.
+  // The attributes show the state to tests and to style sheets.
   redraw() {
+    const d = this.root.dataset;
+    d.selected = this.selected;
+    d.scale = this.view.scale.toPrecision(6);
+    d.left = this.view.left.toPrecision(9);
     if (this.pending) return;
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
       this.painter.draw(this.selected, this.hovered);
     });
-    const d = this.root.dataset;
-    d.selected = this.selected;
-    d.hovered = this.hovered;
-    d.scale = this.view.scale.toPrecision(6);
-    d.left = this.view.left.toPrecision(9);
   }
 
   select(point, quiet) {
@@ -64,8 +65,8 @@ class Diagram {
   }
 
   revealLane(lane) {
-    const p = this.painter, y = (lane + 0.5) * p.row;
-    this.view.top = Math.min(Math.max(this.view.top, y + p.row / 2 - p.rows), y - p.row / 2);
+    const p = this.painter, room = p.row * 2.5, y = (lane + 0.5) * p.row;
+    this.view.top = Math.min(Math.max(this.view.top, y + room - p.rows), y - room);
     this.clampTop();
   }
 
@@ -216,8 +217,7 @@ class Diagram {
     const plot = this.canvas.parentElement;
     const x = this.painter.pointX(point), y = this.painter.pointY(point);
     this.tip.style.left = Math.max(6, Math.min(x - 20, plot.clientWidth - this.tip.offsetWidth - 6)) + "px";
-    const below = y + 22;
-    this.tip.style.top = (below + this.tip.offsetHeight < plot.clientHeight ? below : Math.max(4, y - 44 - this.tip.offsetHeight)) + "px";
+    this.tip.style.top = (y + 20) + "px";
   }
 
   hideTip() {

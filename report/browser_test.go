@@ -1,0 +1,212 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/ghostread/ghostread/finding"
+)
+
+func TestBrowserClicksThrough(t *testing.T) {
+	b := open(t, sample(), 1280, 900, "light")
+	_, read, write, origin := raceTimeline()
+	b.selected(1, read)
+	b.shoot("full-light")
+
+	// Choosing the finding puts the keyboard on its diagram.
+	b.click(`.index a[href="#f1"]`)
+	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
+	b.shoot("race-light")
+	b.keys(kb.Home)
+	b.selected(1, 0)
+	b.keys("g")
+	b.selected(1, read)
+	if panel := b.text("#f1 .panel"); !strings.Contains(panel, "return s.status") || !strings.Contains(panel, "store.go:22") {
+		t.Errorf("panel of the ghost shows no source:\n%s", panel)
+	}
+	if here := b.text("#f1 .panel .here"); !strings.Contains(here, "return s.status") {
+		t.Errorf("highlighted line = %q, want the read", here)
+	}
+	b.keys("g")
+	b.selected(1, write)
+	b.keys("g")
+	b.selected(1, origin)
+	b.keys("g", kb.ArrowRight)
+	b.selected(1, read+1)
+	b.keys(kb.ArrowLeft)
+	b.selected(1, read)
+	b.keys(kb.ArrowDown)
+	if got := b.text("#f1 .panel .facts"); !strings.Contains(got, "G6") {
+		t.Errorf("lane below G1: %q, want G6", got)
+	}
+	b.keys(kb.ArrowUp)
+	if got := b.text("#f1 .announce"); !strings.HasPrefix(got, "G1, step ") {
+		t.Errorf("announced %q, want an operation of G1", got)
+	}
+	// The lane under the last one is still the last one.
+	b.keys(kb.ArrowDown, kb.ArrowDown, kb.ArrowDown, kb.ArrowDown)
+	if got := b.text("#f1 .panel .facts"); !strings.Contains(got, "G7") {
+		t.Errorf("lowest lane: %q, want G7", got)
+	}
+}
+
+func TestBrowserZoomAndMouse(t *testing.T) {
+	b := open(t, sample(), 1280, 900, "light")
+	_, _, write, origin := raceTimeline()
+	b.click(`.index a[href="#f1"]`)
+	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
+
+	before := b.number(1, "scale")
+	b.keys("+")
+	closer := b.number(1, "scale")
+	b.keys("0")
+	if fit := b.number(1, "scale"); closer <= before || fit >= closer {
+		t.Errorf("scale %v, after + %v, after 0 %v", before, closer, fit)
+	}
+	b.keys("?")
+	b.do(chromedp.WaitVisible(chromedp.CSS("#f1 .keys")))
+
+	b.mouse(1, write, move)
+	b.do(chromedp.WaitVisible(chromedp.CSS("#f1 .tip")))
+	for _, want := range []string{"(*Store).Set", "store.go:16", "0xc00019c0a8", "Store.status"} {
+		if tip := b.text("#f1 .tip"); !strings.Contains(tip, want) {
+			t.Errorf("hover does not show %q:\n%s", want, tip)
+		}
+	}
+	b.shoot("hover-light")
+	b.mouse(1, write, press, chromedp.ButtonLeft, chromedp.ClickCount(1))
+	b.mouse(1, write, release, chromedp.ButtonLeft, chromedp.ClickCount(1))
+	b.selected(1, write)
+
+	// The wheel zooms, since the diagram has the focus.
+	before = b.number(1, "scale")
+	b.mouse(1, write, wheel, turned(-240))
+	b.until(fmt.Sprintf(`Number(document.querySelector("#f1 .diagram").dataset.scale) > %v`, before))
+
+	// Dragging moves, and does not select.
+	left := b.number(1, "left")
+	b.mouse(1, write, press, chromedp.ButtonLeft)
+	b.mouse(1, write, move, chromedp.ButtonLeft, func(ev *input.DispatchMouseEventParams) { ev.X -= 80; ev.Buttons = 1 })
+	b.mouse(1, write, release, chromedp.ButtonLeft)
+	if got := b.number(1, "left"); got <= left {
+		t.Errorf("left edge after dragging to the left = %v, was %v", got, left)
+	}
+	b.selected(1, write)
+
+	// Evidence leads to its point, and the other findings have diagrams too.
+	b.click(`#f1 .r-origin [data-jump]`)
+	b.selected(1, origin)
+	b.click(`#f3 [data-do="next"]`)
+	if got := b.text("#f3 .legend"); !strings.Contains(got, "waits for ever") {
+		t.Errorf("legend of the deadlock = %q", got)
+	}
+	b.click(`#f1 [data-copy]`)
+	b.until(`document.querySelector("#f1 [data-copy]").textContent === "Copied"`)
+	b.click(`#f1 .card details summary`)
+	b.do(chromedp.WaitVisible(chromedp.CSS("#f1 .card details .stack")))
+	if got := b.text("#f1 .card details .stack"); !strings.Contains(got, "testing.tRunner") {
+		t.Errorf("opened stack = %q", got)
+	}
+
+	// A change of scheme redraws with the other colours.
+	light := eval[string](b, `diagrams.get("f1").painter.colour.ghost`)
+	b.scheme("dark")
+	b.until(fmt.Sprintf(`diagrams.get("f1").painter.colour.ghost !== %q`, light))
+}
+
+// Before it has the focus a diagram must leave the wheel to the page.
+func TestBrowserWheelScrollsThePage(t *testing.T) {
+	b := open(t, sample(), 1000, 500, "light")
+	b.do(chromedp.ScrollIntoView(chromedp.CSS("#f1 canvas")))
+	scale, at := b.number(1, "scale"), eval[float64](b, "scrollY")
+	b.mouse(1, 0, wheel, turned(120))
+	b.until(fmt.Sprintf("scrollY > %v", at))
+	if got := b.number(1, "scale"); got != scale {
+		t.Errorf("scale after scrolling the page = %v, was %v", got, scale)
+	}
+}
+
+// Tab must reach the diagram, and show where it is.
+func TestBrowserKeyboardOnly(t *testing.T) {
+	b := open(t, Input{Findings: []finding.Finding{race()}, Options: Options{Dir: dir}}, 1000, 800, "dark")
+	for range 60 {
+		b.keys(kb.Tab)
+		if !eval[bool](b, `document.activeElement.matches("canvas")`) {
+			continue
+		}
+		if got := eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
+			t.Errorf("outline of the focused diagram = %s, want solid", got)
+		}
+		b.keys(kb.End)
+		b.selected(1, len(race().Timeline.Points)-1)
+		return
+	}
+	t.Error("60 times Tab did not reach the diagram")
+}
+
+func TestBrowserSchemesAndWidths(t *testing.T) {
+	for _, tt := range []struct {
+		name, scheme  string
+		width, height int64
+	}{
+		{"dark", "dark", 1280, 900},
+		{"narrow", "light", 390, 844},
+		{"wide", "light", 1720, 1000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := open(t, sample(), tt.width, tt.height, tt.scheme)
+			if over := eval[float64](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+				t.Errorf("the page is %v pixels wider than its window of %d", over, tt.width)
+			}
+			b.shoot("full-" + tt.name)
+			b.click(`.index a[href="#f1"]`)
+			b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
+			b.shoot("race-" + tt.name)
+		})
+	}
+}
+
+func TestBrowserFiftyThousandPoints(t *testing.T) {
+	const n = 50_000
+	in := sample()
+	in.Findings[0] = large(n)
+	b := open(t, in, 1280, 900, "dark")
+	b.selected(1, n*3/5+5)
+	b.click(`.index a[href="#f1"]`)
+	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
+	b.shoot("large-near")
+	b.keys(kb.End)
+	b.selected(1, n-1)
+	b.keys("0")
+	b.shoot("large-fit")
+	b.mouse(1, n-1, press, chromedp.ButtonLeft, chromedp.ClickCount(1))
+	b.mouse(1, n-1, release, chromedp.ButtonLeft, chromedp.ClickCount(1))
+	b.selected(1, n-1)
+	b.keys(kb.Home)
+	b.selected(1, 0)
+	b.keys("g")
+	b.selected(1, n*3/5+5)
+	if nodes := eval[int](b, `document.querySelectorAll("*").length`); nodes > 3000 {
+		t.Errorf("the page has %d elements; points must not be elements", nodes)
+	}
+}
+
+// Text from the program under test must stay text.
+func TestBrowserHostileText(t *testing.T) {
+	b := open(t, hostile(), 1000, 800, "light")
+	b.keys(kb.Tab)
+	if eval[bool](b, `"pwned" in window || document.querySelectorAll("img, iframe").length > 0`) {
+		t.Error("text became markup")
+	}
+	if got := b.text("#t1"); got != evil {
+		t.Errorf("title = %q, want %q", got, evil)
+	}
+	if got := b.text("#f1 .panel h4"); !strings.Contains(got, evil) {
+		t.Errorf("panel = %q, want it to show %q", got, evil)
+	}
+}
