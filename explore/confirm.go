@@ -26,7 +26,7 @@ func (s *Session) confirm(ctx context.Context, c candidate) ([]finding.Finding, 
 	return s.findings(ctx, t, c)
 }
 
-// findings is what t shows of candidate c.
+// findings is what t shows of candidate c; of whatever it is if c is "any".
 func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]finding.Finding, error) {
 	var list []finding.Finding
 	add := func(f finding.Finding, err error) error {
@@ -61,35 +61,51 @@ func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]findin
 				}
 			}
 		}
-	case "failure":
-		if t.end.Get("failed") != "true" || reason != wire.Done {
-			return nil, nil
+		return list, nil
+	case "leak":
+		for _, g := range t.goroutines {
+			if g.hopeless && g.key+4 == c.key && reason == wire.Done {
+				err := add(s.leakFinding(ctx, t, g))
+				return list, err
+			}
 		}
+		return list, nil
+	}
+	failed := t.end.Get("failed") == "true" && reason == wire.Done
+	if c.what == "failure" && !failed || c.what == "panic" && !t.died || c.what == "deadlock" && reason != wire.Deadlock {
+		return nil, nil
+	}
+	switch {
+	case t.died:
+		if err := races(t.crash.message); err != nil || len(list) > 0 {
+			return list, err
+		}
+		err := add(s.panicFinding(ctx, t))
+		return list, err
+	case reason == wire.Deadlock:
+		if c.what == "any" {
+			if err := races(""); err != nil {
+				return nil, err
+			}
+		}
+		err := add(s.deadlockFinding(ctx, t))
+		return list, err
+	case failed:
 		log := t.end.Get("log")
 		if err := races(log); err != nil || len(list) > 0 {
 			return list, err
 		}
-		return list, add(s.failureFinding(ctx, t, log))
-	case "panic":
-		if !t.died {
-			return nil, nil
-		}
-		if err := races(t.crash.message); err != nil || len(list) > 0 {
-			return list, err
-		}
-		return list, add(s.panicFinding(ctx, t))
-	case "deadlock":
-		if reason != wire.Deadlock {
-			return nil, nil
-		}
-		return list, add(s.deadlockFinding(ctx, t))
-	case "leak":
-		if reason != wire.Done {
-			return nil, nil
-		}
-		for _, g := range t.goroutines {
-			if g.hopeless && g.key+4 == c.key {
-				return list, add(s.leakFinding(ctx, t, g))
+		err := add(s.failureFinding(ctx, t, log))
+		return list, err
+	}
+	// A replay asked for by a user: everything that shows.
+	if err := races(""); err != nil {
+		return nil, err
+	}
+	for _, g := range t.goroutines {
+		if g.hopeless && reason == wire.Done {
+			if err := add(s.leakFinding(ctx, t, g)); err != nil {
+				return nil, err
 			}
 		}
 	}

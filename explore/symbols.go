@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/ghostread/ghostread/explore/wire"
 	"github.com/ghostread/ghostread/finding"
@@ -124,8 +125,8 @@ func recorder(fn string) bool {
 	case "runtime.goexit", "runtime.gopark", "runtime.goparkunlock", "runtime.mcall", "runtime.systemstack", "runtime.asyncPreempt":
 		return true
 	}
-	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost"} {
-		if len(fn) >= len(p) && fn[:len(p)] == p {
+	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost", "ghostatomic"} {
+		if strings.HasPrefix(fn, p) {
 			return true
 		}
 	}

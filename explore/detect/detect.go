@@ -34,8 +34,9 @@
 //     acquired: what they observe happens before them. TSan checks a
 //     read-modify-write before, and calls a plain write that was published by
 //     an atomic store to the same word a race; the memory model does not.
-//     The log does not say whether a compare-and-swap succeeded; it counts as
-//     a read-modify-write, which orders too much when it failed.
+//   - The log does not say whether a compare-and-swap succeeded; it counts as
+//     a read-modify-write. One that failed releases nothing in TSan, here it
+//     does, which can hide a race.
 //   - [event.Unsync] synchronisation does nothing at all, and an Unsync atomic
 //     is no access.
 //   - Read, Write, MapRead, MapWrite and atomics touch the one byte at Addr,
@@ -95,7 +96,8 @@ type Detector struct {
 	pairs   pairs
 }
 
-// New returns a Detector. It holds about 300 kB.
+// New returns a Detector. It holds about 200 kB, and after a run what that
+// needed.
 func New() *Detector {
 	d := new(Detector)
 	d.limit = maxRaces

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ghostread/ghostread/explore/event"
 )
 
@@ -110,23 +112,67 @@ func crowd(goroutines, rounds int) []event.Event {
 	return log
 }
 
-// TestManyReaders: the write must be reported against every reader, in a time
-// that does not grow with their square.
+// TestManyReaders: a write is reported against every reader, and the readers
+// are in a vector.
 func TestManyReaders(t *testing.T) {
-	const goroutines = 300
+	const goroutines = 200
+	var log []event.Event
+	for g := range int32(goroutines) {
+		log = append(log, spawn(1, g+2))
+	}
+	for range 3 {
+		for g := range int32(goroutines) {
+			log = append(log, ev(g+2, event.Read, x))
+		}
+	}
+	log = append(log, ev(1, event.Write, x))
 	d := New()
 	d.limit = 1 << 20
-	log := crowd(goroutines, 9)
 	readers := map[int32]bool{}
-	for _, r := range d.Run(log) {
+	for _, r := range d.Run(number(log)) {
 		readers[log[r.First].G] = true
 	}
-	// The set of pairs is smaller than 900 and drops what does not fit.
-	if len(readers) < 200 {
+	if len(readers) != goroutines {
 		t.Errorf("a write races with %d readers, %d were reported", goroutines, len(readers))
 	}
-	if d.memory.nnodes > 3*(2*vectorAt) {
-		t.Errorf("%d readers of 3 words take %d list entries: vectors are not used", goroutines, d.memory.nnodes)
+	if d.memory.nnodes > 2*vectorAt {
+		t.Errorf("%d readers of a word take %d list entries: no vector is used", goroutines, d.memory.nnodes)
+	}
+}
+
+// TestOneReaderNotJoined: writes that are ordered after all readers but one
+// race with that one, each of them.
+func TestOneReaderNotJoined(t *testing.T) {
+	const goroutines = 20
+	for left := int32(2); left < goroutines+2; left++ {
+		var log []event.Event
+		for g := range int32(goroutines) {
+			log = append(log, spawn(1, g+2))
+		}
+		want := map[[2]int32]bool{}
+		for g := range int32(goroutines) {
+			if g+2 == left {
+				want[[2]int32{int32(len(log)), 4 * goroutines}] = true
+				want[[2]int32{int32(len(log)), 4*goroutines + 1}] = true
+			}
+			log = append(log, ev(g+2, event.Read, x))
+		}
+		for g := range int32(goroutines) {
+			k := event.ReleaseMerge
+			if g+2 == left {
+				k = event.Lock
+			}
+			log = append(log, ev(g+2, k, mu), ev(1, event.Acquire, mu))
+		}
+		log = append(log, ev(1, event.Write, x), ev(1, event.Write, x))
+		d := New()
+		got := map[[2]int32]bool{}
+		for _, r := range d.Run(number(log)) {
+			got[[2]int32{r.First, r.Second}] = true
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("reader %d not joined (-want +got):\n%s", left, diff)
+		}
 	}
 }
 

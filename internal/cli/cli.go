@@ -100,6 +100,9 @@ Exit status: 0 clean, 1 found, 2 could not run, 3 unknown.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true // it takes an unknown shell for a request for help
 	root.AddCommand(
+		newHunt(s),
+		newExplore(s),
+		newReplay(s),
 		newExplain(),
 		newVersion(),
 		newCompletion(),

@@ -1,0 +1,398 @@
+// Package hunt is the main job of ghostread: it looks for reads that lie in
+// the packages that patterns name, with every source that applies, within a
+// budget, and gives one stream of findings and one summary.
+//
+// Today the one source is exploration: every test of every package runs under
+// the controlled scheduler. Tests share the budget fairly. Each gets a first
+// look as soon as its package is built; what is left goes in rounds to those
+// that have had least. A source of static findings would add to the same
+// [Hunt.add].
+//
+// A finding is reported once, whichever tests meet its cause. What cannot be
+// built or explored is an outcome with the verdict unknown, not an error: the
+// rest of the hunt goes on.
+package hunt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ghostread/ghostread/explore"
+	"github.com/ghostread/ghostread/explore/build"
+	"github.com/ghostread/ghostread/explore/overlay"
+	"github.com/ghostread/ghostread/finding"
+)
+
+// Options say what to hunt in and for how long.
+type Options struct {
+	Dir      string         // where patterns are resolved; "" is the working directory
+	Patterns []string       // of packages; none means ./...
+	Tags     []string       // build tags
+	Run      *regexp.Regexp // names of the tests to explore; nil means all
+	Budget   time.Duration  // for exploration, building not counted; 0: no limit
+	Execs    uint64         // executions of each test; 0: no limit
+	Jobs     int            // processes at a time; 0: one for each CPU
+	Explore  explore.Options
+}
+
+// Events receives what happens during a hunt. Its methods are not called
+// concurrently.
+type Events interface {
+	Finding(finding.Finding) // a new one; others of the same cause follow in the summary only
+	Progress(Progress)
+}
+
+// Progress is the state of a hunt.
+type Progress struct {
+	Stage      string // "preparing go1.26.8", "building x/y", or "" while exploring
+	Packages   int    // built
+	Tests      int    // known so far
+	Executions uint64
+	Findings   int
+	Elapsed    time.Duration // of exploration
+	Left       time.Duration // of the budget; 0: no limit
+}
+
+// Hunt is one run. It is created by Run and not used from outside.
+type Hunt struct {
+	opts   Options
+	events Events
+
+	mu       sync.Mutex
+	tests    []*test
+	set      finding.Set
+	broken   []finding.Outcome // packages that cannot be built or listed
+	packages int
+	building bool
+	stage    string
+	start    time.Time // of exploration
+	wake     *sync.Cond
+}
+
+// test is one test of one package on its way.
+type test struct {
+	session  *explore.Session
+	progress explore.Progress
+	busy     bool
+	done     bool
+	looked   bool // has had its first look
+	spent    time.Duration
+}
+
+// First looks are short, so that a hunt over many tests shows something early.
+const (
+	firstLook = 1500 * time.Millisecond
+	minSlice  = 500 * time.Millisecond
+	maxSlice  = 5 * time.Second
+)
+
+// Run hunts until the budget is spent, every test has had its executions, or
+// ctx is done. In the last case it returns what was found so far, and no
+// error: an interrupted hunt is a short one. An error means that nothing could
+// be hunted in; it teaches what to do.
+func Run(ctx context.Context, o Options, events Events) (finding.Summary, []finding.Finding, error) {
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.NumCPU()
+	}
+	if err := o.Explore.Validate(); err != nil {
+		return finding.Summary{}, nil, err
+	}
+	h := &Hunt{opts: o, events: events, building: true}
+	h.wake = sync.NewCond(&h.mu)
+	began := time.Now()
+	if err := h.prepare(ctx); err != nil {
+		if ctx.Err() != nil {
+			return h.summary(began, true), nil, nil
+		}
+		return finding.Summary{}, nil, err
+	}
+	return h.summary(began, ctx.Err() != nil), h.set.All(), nil
+}
+
+// prepare patches the release, lists the packages, and then builds them one
+// after the other while workers explore what is there.
+func (h *Hunt) prepare(ctx context.Context) error {
+	c, err := Toolchain(ctx, h.opts.Dir, h.opts.Tags, func(version string) { h.report("preparing " + version) })
+	if err != nil {
+		return err
+	}
+	list, err := build.List(ctx, c, h.opts.Patterns...)
+	if err != nil {
+		return err
+	}
+	for _, p := range list.Broken {
+		h.broken = append(h.broken, unknown(p.ImportPath, p.Error()))
+	}
+	stop := context.AfterFunc(ctx, func() { h.wake.Broadcast() })
+	defer stop()
+	var workers sync.WaitGroup
+	for range h.opts.Jobs {
+		workers.Go(func() { h.work(ctx) })
+	}
+	failed := h.build(ctx, c, list.Packages)
+	h.mu.Lock()
+	h.building = false
+	h.stage = ""
+	h.wake.Broadcast()
+	h.mu.Unlock()
+	workers.Wait()
+	if len(h.tests) == 0 && ctx.Err() == nil {
+		if failed != nil {
+			return failed
+		}
+		return h.noTests()
+	}
+	return nil
+}
+
+// Toolchain returns how to build tests for exploration in dir: with the Go
+// release that dir uses, patched. stage is told which one that is.
+func Toolchain(ctx context.Context, dir string, tags []string, stage func(version string)) (build.Config, error) {
+	patch, err := explore.Patch()
+	if err != nil {
+		return build.Config{}, err
+	}
+	tc, err := overlay.Detect(ctx, dir, os.Environ())
+	if err != nil {
+		return build.Config{}, err
+	}
+	stage(tc.Version)
+	o, err := overlay.Generate(ctx, "", tc, patch)
+	if err != nil {
+		return build.Config{}, err
+	}
+	return build.Config{Dir: dir, Tags: tags, Overlay: o}, nil
+}
+
+// build returns the first thing that went wrong; the rest is built anyway.
+func (h *Hunt) build(ctx context.Context, c build.Config, packages []build.Package) (first error) {
+	for _, pkg := range packages {
+		h.report("building " + pkg.ImportPath)
+		b, err := build.Build(ctx, c, pkg)
+		var suite *build.Suite
+		if err == nil {
+			suite, err = build.Tests(ctx, b, nil)
+		}
+		if ctx.Err() != nil {
+			return first
+		}
+		if err != nil {
+			first = errors.Join(first, err)
+			h.mu.Lock()
+			h.broken = append(h.broken, unknown(pkg.ImportPath, err.Error()))
+			h.mu.Unlock()
+			continue
+		}
+		h.open(b, suite.Tests)
+	}
+	return first
+}
+
+func unknown(pkg, why string) finding.Outcome {
+	return finding.Outcome{Subject: finding.Subject{Package: pkg}, Verdict: finding.Unknown, Reason: why}
+}
+
+// Program is b as package explore runs it.
+func Program(b *build.Binary) explore.Program {
+	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env}
+}
+
+// open makes the tests of a binary available to the workers.
+func (h *Hunt) open(b *build.Binary, names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.packages++
+	for _, name := range names {
+		if h.opts.Run != nil && !h.opts.Run.MatchString(name) {
+			continue
+		}
+		t := new(test)
+		s, err := explore.NewSession(Program(b), name, h.opts.Explore, h.add, func(p explore.Progress) {
+			h.mu.Lock()
+			t.progress = p
+			h.show()
+			h.mu.Unlock()
+		})
+		if err != nil {
+			h.broken = append(h.broken, unknown(b.Package.ImportPath, err.Error()))
+			return
+		}
+		t.session = s
+		h.tests = append(h.tests, t)
+	}
+	h.wake.Broadcast()
+}
+
+// add takes a finding into the stream.
+func (h *Hunt) add(f finding.Finding) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.set.Add(f) {
+		h.events.Finding(f)
+	}
+}
+
+// work explores slices of tests until there is nothing left to do.
+func (h *Hunt) work(ctx context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for {
+		t := h.pick()
+		if t == nil {
+			if !h.building && !h.busy() || ctx.Err() != nil || h.over() {
+				h.wake.Broadcast()
+				return
+			}
+			h.wake.Wait()
+			continue
+		}
+		if ctx.Err() != nil || h.over() {
+			h.wake.Broadcast()
+			return
+		}
+		if h.start.IsZero() {
+			h.start = time.Now()
+		}
+		t.busy = true
+		slice, execs := h.share(t)
+		h.mu.Unlock()
+		began := time.Now()
+		err := t.session.Slice(ctx, execs, began.Add(slice))
+		h.mu.Lock()
+		t.spent += time.Since(began)
+		t.looked, t.busy = true, false
+		t.done = t.session.Done() || err != nil || h.opts.Execs > 0 && uint64(t.session.Outcome().Executions) >= h.opts.Execs
+		if err != nil && ctx.Err() == nil {
+			o := t.session.Outcome()
+			h.broken = append(h.broken, finding.Outcome{Subject: o.Subject, Verdict: finding.Unknown, Reason: err.Error()})
+		}
+		h.show()
+		h.wake.Broadcast()
+	}
+}
+
+// over reports whether the budget is spent. What has been built meanwhile
+// still gets its first look.
+func (h *Hunt) over() bool {
+	if h.opts.Budget == 0 || h.start.IsZero() || time.Since(h.start) < h.opts.Budget {
+		return false
+	}
+	return !slices.ContainsFunc(h.tests, func(t *test) bool { return !t.looked && !t.busy })
+}
+
+func (h *Hunt) busy() bool {
+	return slices.ContainsFunc(h.tests, func(t *test) bool { return t.busy })
+}
+
+// pick returns the test that has had least time, nil if there is none.
+func (h *Hunt) pick() (best *test) {
+	spent := h.opts.Budget > 0 && !h.start.IsZero() && time.Since(h.start) >= h.opts.Budget
+	for _, t := range h.tests {
+		if t.busy || t.done || spent && t.looked {
+			continue
+		}
+		if best == nil || t.spent < best.spent {
+			best = t
+		}
+	}
+	return best
+}
+
+// share returns how long and how many executions t may have now.
+func (h *Hunt) share(t *test) (time.Duration, uint64) {
+	execs := uint64(1) << 40
+	if h.opts.Execs > 0 {
+		execs = h.opts.Execs - min(h.opts.Execs, uint64(t.session.Outcome().Executions))
+	}
+	if !t.looked {
+		return firstLook, execs
+	}
+	slice := maxSlice
+	if h.opts.Budget > 0 {
+		active := 0
+		for _, t := range h.tests {
+			if !t.done {
+				active++
+			}
+		}
+		left := h.opts.Budget - time.Since(h.start)
+		slice = left * time.Duration(h.opts.Jobs) / time.Duration(2*max(active, 1))
+	}
+	return min(max(slice, minSlice), maxSlice), execs
+}
+
+func (h *Hunt) report(stage string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stage = stage
+	h.show()
+}
+
+// show tells how far the hunt is. h.mu is held.
+func (h *Hunt) show() {
+	p := Progress{Stage: h.stage, Packages: h.packages, Tests: len(h.tests), Findings: h.set.Len()}
+	for _, t := range h.tests {
+		p.Executions += t.progress.Executions
+	}
+	if !h.start.IsZero() {
+		p.Elapsed = time.Since(h.start)
+		if h.opts.Budget > 0 {
+			p.Left = max(h.opts.Budget-p.Elapsed, 0)
+		}
+	}
+	h.events.Progress(p)
+}
+
+// NoMatchError says that no test has a name that was asked for.
+type NoMatchError struct {
+	Run      string
+	Packages int
+}
+
+func (e *NoMatchError) Error() string {
+	return fmt.Sprintf("no test in %d packages matches --run %s; list them with: go test -list .", e.Packages, e.Run)
+}
+
+func (h *Hunt) noTests() error {
+	if h.opts.Run != nil {
+		return &NoMatchError{h.opts.Run.String(), h.packages}
+	}
+	return errors.New("the packages have no tests that can be explored: functions TestXxx(*testing.T) in files _test.go")
+}
+
+// summary is what the hunt has come to.
+func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
+	s := finding.Summary{Findings: h.set.Len(), Duration: time.Since(began)}
+	skipped := 0
+	for _, t := range h.tests {
+		if t.session.Skipped() {
+			skipped++
+			continue
+		}
+		o := t.session.Outcome()
+		s.Executions += o.Executions
+		s.Outcomes = append(s.Outcomes, o)
+	}
+	s.Outcomes = append(s.Outcomes, h.broken...)
+	if skipped > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%s skip themselves and were not explored", count(skipped, "test")))
+	}
+	if interrupted {
+		s.Notes = append(s.Notes, "interrupted: this is what was found until then")
+	}
+	return s
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ghostread/ghostread/explore"
+	"github.com/ghostread/ghostread/explore/build"
+	"github.com/ghostread/ghostread/explore/replay"
+	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/hunt"
+	"github.com/ghostread/ghostread/report"
+)
+
+// newReplay returns the command that makes a finding happen again.
+func newReplay(s *session) *cobra.Command {
+	var (
+		times int
+		html  string
+		tags  []string
+	)
+	cmd := &cobra.Command{
+		Use:   "replay file-or-token",
+		Short: "make a finding happen again, by its schedule",
+		Long: `Replay builds the package that a replay file or token names and runs its test once,
+in a fresh process, by the recorded schedule. It shows what that shows, and
+says whether the schedule was the recorded one.
+
+Exit status: 1 if the finding shows again, 3 if it does not.`,
+		Example: "  ghostread replay ghostread-replays/TestEvict-stale-1f0a9c3e.json\n  ghostread replay --times 100 FILE",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("replay takes one file or token, and was given %d\n\tthey are what hunt and explore print after \"ghostread replay\"", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := replay.Open(args[0])
+			if err != nil {
+				return err
+			}
+			p, err := program(cmd, file, tags)
+			if err != nil {
+				return err
+			}
+			r, same, err := again(cmd.Context(), p, file, max(times, 1))
+			if err != nil {
+				return err
+			}
+			return showReplay(cmd, s, file, r, same, max(times, 1), html)
+		},
+	}
+	cmd.Flags().IntVar(&times, "times", 1, "how often, each time in a fresh process")
+	cmd.Flags().StringVar(&html, "html", "", "write an HTML report to this `file`")
+	cmd.Flags().StringSliceVar(&tags, "tags", nil, "build tags")
+	return cmd
+}
+
+// program builds the package that file names: where it was recorded if that
+// is still there, else from the working directory.
+func program(cmd *cobra.Command, file *replay.File, tags []string) (explore.Program, error) {
+	dir := file.Dir
+	if info, err := os.Stat(dir); dir == "" || err != nil || !info.IsDir() {
+		dir = ""
+	}
+	ctx := cmd.Context()
+	c, err := hunt.Toolchain(ctx, dir, tags, func(string) {})
+	if err != nil {
+		return explore.Program{}, err
+	}
+	list, err := build.List(ctx, c, file.Package)
+	if err != nil {
+		return explore.Program{}, fmt.Errorf("%w\n\tthe replay is of package %s: run it in the module that has it", err, file.Package)
+	}
+	b, err := build.Build(ctx, c, list.Packages[0])
+	if err != nil {
+		return explore.Program{}, err
+	}
+	return hunt.Program(b), nil
+}
+
+// again replays file several times. It returns the first replay, and how many
+// showed the recorded finding with the recorded schedule.
+func again(ctx context.Context, p explore.Program, file *replay.File, times int) (first *explore.Replayed, same int, err error) {
+	for i := range times {
+		r, err := explore.Replay(ctx, p, file)
+		if err != nil {
+			return first, same, err
+		}
+		if i == 0 {
+			first = r
+		}
+		if r.Same && r.Diverged == "" {
+			same++
+		}
+	}
+	return first, same, nil
+}
+
+func showReplay(cmd *cobra.Command, s *session, file *replay.File, r *explore.Replayed, same, times int, html string) error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	opts := report.Options{Dir: dir, ReadFile: os.ReadFile, Colour: colour(cmd.OutOrStdout())}
+	for i := range r.Findings {
+		r.Findings[i].Witness.Command = ""
+	}
+	in := report.Input{Findings: r.Findings, Options: opts, Tool: "ghostread " + moduleVersion(debug.ReadBuildInfo())}
+	in.Summary = finding.Summary{Findings: len(r.Findings), Executions: times}
+	if err := report.Write(cmd.OutOrStdout(), report.FormatText, in); err != nil {
+		return err
+	}
+	if html != "" {
+		if err := writeHTML(html, in); err != nil {
+			return err
+		}
+	}
+	e := cmd.ErrOrStderr()
+	switch {
+	case r.Same && r.Diverged == "":
+		fmt.Fprintf(e, "the recorded finding, by the recorded schedule (hash %s)\n", r.Hash)
+	case r.Same:
+		fmt.Fprintf(e, "the recorded finding, by another schedule: %s (hash %s, recorded %s)\n", r.Diverged, r.Hash, file.Hash)
+	case r.Diverged != "":
+		fmt.Fprintf(e, "the recorded finding did not show: %s; the source, the Go release or the environment have changed since\n", r.Diverged)
+	default:
+		fmt.Fprintf(e, "the recorded finding did not show, though the schedule is the recorded one (hash %s)\n", r.Hash)
+	}
+	if times > 1 {
+		fmt.Fprintf(e, "%d of %d replays in fresh processes were identical\n", same, times)
+	}
+	s.verdict = finding.Unknown
+	if r.Same && (times == 1 || same == times) {
+		s.verdict = finding.Found
+	}
+	return nil
+}
