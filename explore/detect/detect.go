@@ -96,7 +96,7 @@ type Detector struct {
 	pairs   pairs
 }
 
-// New returns a Detector. It holds about 200 kB, and after a run what that
+// New returns a Detector. It holds 120 kB, and after a run what that
 // needed.
 func New() *Detector {
 	d := new(Detector)

@@ -139,7 +139,7 @@ func dump(log []event.Event) string {
 func TestRunAgreesWithReachability(t *testing.T) {
 	d := New()
 	d.limit = 1 << 20
-	logs := 60000
+	logs := 30000
 	if testing.Short() {
 		logs = 5000
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // TestFitsTheOverlay holds the package to what its second life, inside the
-// standard library of the tested program, allows: few imports
+// standard library of the tested program, allows: few imports, and no function
 // literals, which a go:norace on the enclosing function does not cover.
 func TestFitsTheOverlay(t *testing.T) {
 	allowed := map[string]bool{`"github.com/ghostread/ghostread/explore/event"`: true, `"math/bits"`: true}
