@@ -109,6 +109,36 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestAddRefusals(t *testing.T) {
+	tests := []struct {
+		name, want string
+		p          Patch
+	}{
+		{"added twice", "patch go1.26.8: pond/a.go is added twice, or edited and added", Patch{Add: []Added{
+			{File: "pond/a.go", Source: []byte("package pond\n")},
+			{File: "pond/a.go", Source: []byte("package pond\n")},
+		}}},
+		{"removed and edited", "patch go1.26.8: pond/pond.go is both removed and changed", Patch{
+			Edits:  []Edit{{File: "pond/pond.go", Op: NoRace}},
+			Remove: []string{"pond/pond.go"},
+		}},
+		{"not Go", "add pond/a.go: pond/a.go:1:1: expected 'package', found pondering", Patch{Add: []Added{
+			{File: "pond/a.go", Source: []byte("pondering\n")},
+		}}},
+		{"assembly in a new package", "patch go1.26.8: add lake/a.s: the go command runs the assembler in the package's directory, and an overlay cannot create one; declare what has no body with go:linkname", Patch{Add: []Added{
+			{File: "lake/a.s"},
+		}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := tt.p.apply(fakeRoot(t, map[string]string{"pond/pond.go": pond}))
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("apply:\n got %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestCheck(t *testing.T) {
 	p := Patch{Min: 24, Max: 26}
 	tests := []struct {

@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Overlay is a patched release, ready for the go command.
@@ -110,6 +113,9 @@ func (p Patch) apply(tc Toolchain) (files map[string][]byte, removed []string, e
 			return nil, nil, fmt.Errorf("patch %s: %s is added twice, or edited and added", tc.Version, a.File)
 		}
 		files[a.File] = a.Source
+		if !strings.HasSuffix(a.File, ".go") && !src.exists(path.Dir(a.File)) {
+			return nil, nil, fmt.Errorf("patch %s: add %s: the go command runs the assembler in the package's directory, and an overlay cannot create one; declare what has no body with go:linkname", tc.Version, a.File)
+		}
 		if strings.HasSuffix(a.File, ".go") {
 			if files[a.File], err = Guest(a.File, a.Source, nil, false); err != nil {
 				return nil, nil, fmt.Errorf("add %s: %w", a.File, err)
@@ -187,7 +193,7 @@ func store(ctx context.Context, dir string, content map[string][]byte) error {
 	}
 	for name, src := range content {
 		path := filepath.Join(dir, name)
-		if got, err := os.ReadFile(path); err == nil && bytes.Equal(got, src) {
+		if same(path, src) {
 			continue
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -204,16 +210,38 @@ func write(path string, src []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	return os.WriteFile(path, src, 0o666)
+	if err := os.WriteFile(path, src, 0o666); err != nil {
+		return err
+	}
+	return os.Chtimes(path, time.Time{}, modTime(src))
+}
+
+// modTime is a time long ago that is different for different content. The go
+// command keeps an index of each directory of GOROOT by the names, times and
+// sizes of its files (cmd/go/internal/modindex dirHash): with one time for all,
+// it would take an old file for the new one; with files of the last two
+// seconds it does without the index, and then does not see packages that only
+// the overlay has.
+func modTime(src []byte) time.Time {
+	sum := sha256.Sum256(src)
+	return time.Unix(1e9+int64(binary.BigEndian.Uint32(sum[:])%(1<<28)), int64(binary.BigEndian.Uint32(sum[4:])%1e9))
 }
 
 // whole reports whether dir holds the files of content, undamaged.
 func whole(dir string, content map[string][]byte) bool {
 	for name, want := range content {
-		got, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || !bytes.Equal(got, want) {
+		if !same(filepath.Join(dir, name), want) {
 			return false
 		}
 	}
 	return true
+}
+
+func same(path string, want []byte) bool {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() != int64(len(want)) || !info.ModTime().Equal(modTime(want)) {
+		return false
+	}
+	got, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(got, want)
 }

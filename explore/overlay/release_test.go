@@ -26,13 +26,14 @@ var releasePatch = Patch{
 		{File: "testing/testing.go", In: "M.Run", Op: AtStart, Text: "\n\tprintln(\n\t\t\"probe\", probe.Value(),\n\t)\n"},
 	},
 	Add: []Added{
-		{File: "runtime/ghostread_probe.go", Source: []byte("package runtime\n\nvar ghostreadProbe, ghostreadCount = 42, 0\n\n//go:linkname ghostreadValue internal/ghostread/probe.value\nfunc ghostreadValue() int { return ghostreadProbe }\n")},
+		{File: "runtime/ghostread_probe.go", Source: []byte("package runtime\n\nimport _ \"unsafe\"\n\nvar ghostreadProbe, ghostreadCount = 42, 0\n\n//go:linkname ghostreadValue\nfunc ghostreadValue() int { return ghostreadProbe }\n")},
 		{File: "internal/ghostread/probe/probe.go", Source: []byte(`//go:build ghostread_guest
 
 package probe
 
 import _ "unsafe"
 
+//go:linkname value runtime.ghostreadValue
 func value() int
 
 // Value shows that the new package reaches the patched runtime.
@@ -40,7 +41,6 @@ func Value() int {
 	return func() int { return value() }()
 }
 `)},
-		{File: "internal/ghostread/probe/empty.s", Source: []byte("// value has no body here.\n")},
 	},
 	Plain: []string{"internal/ghostread/..."},
 }
