@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -275,7 +276,10 @@ func (s sarifWriter) flows(r *sarifResult, f finding.Finding) {
 		}
 		if st := s.stack(f, e); st != nil {
 			step.Stack = st
-			r.Stacks = append(r.Stacks, *st)
+			// The schema wants each stack once.
+			if !slices.ContainsFunc(r.Stacks, func(have sarifStack) bool { return reflect.DeepEqual(have, *st) }) {
+				r.Stacks = append(r.Stacks, *st)
+			}
 		}
 		id := "evidence"
 		if e.Goroutine > 0 {

@@ -14,7 +14,7 @@ class Diagram {
     this.pending = false;
     this.legend();
     this.listen();
-    root.dataset.points = this.timeline.count;
+    this.resize();
     new ResizeObserver(() => this.resize()).observe(this.canvas.parentElement);
   }
 
