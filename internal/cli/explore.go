@@ -18,7 +18,7 @@ of executions each. With the same seed it makes the same executions.`,
 		Example: "  ghostread explore ./store --run TestEvict --execs 10000 --strategy pct --seed 7",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("explore takes one package, and was given %d\n\tfor several packages: ghostread hunt ./...", len(args))
+				return fmt.Errorf("explore takes one package, and was given %d\n\tfor several packages, try: ghostread hunt ./... instead", len(args))
 			}
 			return nil
 		},
