@@ -69,6 +69,11 @@ func (e *PackageError) Error() string {
 	return e.ImportPath + ": " + e.Msg
 }
 
+// unmatched reports whether the fault is in the pattern: there is no package.
+func (e *PackageError) unmatched() bool {
+	return e.Pos == "" && (strings.HasPrefix(e.Msg, "pattern ") || strings.HasPrefix(e.ImportPath, ".") && strings.HasSuffix(e.Msg, "not found"))
+}
+
 // NoPackagesError says that patterns match nothing.
 type NoPackagesError struct {
 	Dir      string

@@ -67,6 +67,8 @@ func List(ctx context.Context, c Config, patterns ...string) (*Listing, error) {
 		return l, nil
 	}
 	switch {
+	case len(l.Broken) == 1 && l.Broken[0].unmatched():
+		return l, &NoPackagesError{Dir: c.Dir, Patterns: patterns, Reason: l.Broken[0].Msg}
 	case len(l.Broken) > 0:
 		all := make([]error, len(l.Broken))
 		for i, b := range l.Broken {
