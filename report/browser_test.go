@@ -163,6 +163,7 @@ func TestBrowserSchemesAndWidths(t *testing.T) {
 			if over := eval[float64](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 				t.Errorf("the page is %v pixels wider than its window of %d", over, tt.width)
 			}
+			b.shoot("top-" + tt.name)
 			b.shoot("full-" + tt.name)
 			b.click(`.index a[href="#f1"]`)
 			b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
@@ -194,6 +195,38 @@ func TestBrowserFiftyThousandPoints(t *testing.T) {
 	if nodes := eval[int](b, `document.querySelectorAll("*").length`); nodes > 3000 {
 		t.Errorf("the page has %d elements; points must not be elements", nodes)
 	}
+}
+
+// A trace has times instead of steps: distances are real, several points share
+// an instant, and a lane may be empty.
+func TestBrowserTrace(t *testing.T) {
+	tl := &finding.Timeline{Unit: "ns", Lanes: []finding.Lane{{ID: 1, Name: "reader"}, {ID: 2, Name: "idle"}, {ID: 3, Name: "writer"}}}
+	const start = int64(1) << 60
+	for i := range 300 {
+		tl.Points = append(tl.Points, finding.Point{Lane: 1 + i%2*2, At: start + int64(i/2)*int64(i)*700, Op: "lock", Stack: -1})
+	}
+	tl.Points[150].Mark = finding.MarkStuck
+	tl.Spans = []finding.Span{
+		{Lane: 1, Start: start - 5000, End: start + 4_000_000, State: "blocked"},
+		{Lane: 3, Start: start, End: start + 9_000_000, State: "run"},
+		{Lane: 2, Start: start, End: start, State: "sleep"},
+	}
+	b := open(t, Input{Findings: []finding.Finding{{Code: "GR2010", Kind: finding.Blocked, Title: "a reader waits", Timeline: tl}}}, 1280, 900, "light")
+	b.selected(1, 150)
+	b.click(`.index a[href="#f1"]`)
+	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
+	b.shoot("trace-light")
+	b.keys("0", kb.End)
+	b.selected(1, 299)
+	if got, want := b.text("#f1 .panel .facts"), fmt.Sprint(tl.Points[299].At, " ns"); !strings.Contains(got, want) {
+		t.Errorf("facts = %q, want the exact time %s", got, want)
+	}
+	b.keys(kb.ArrowUp)
+	if got := b.text("#f1 .panel .facts"); !strings.Contains(got, "reader") {
+		t.Errorf("lane above the empty one: %q, want reader", got)
+	}
+	b.keys("g")
+	b.selected(1, 150)
 }
 
 // Text from the program under test must stay text.

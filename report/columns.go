@@ -32,27 +32,25 @@ func (t *table) number(s string) int {
 // of the points, with strings in tables and times as differences. 50,000 points
 // take about 20 bytes each this way, against 120 as objects.
 type timelineColumns struct {
-	Title  string   `json:"title,omitempty"`
 	Unit   string   `json:"unit"`
 	Lanes  [][2]any `json:"lanes"` // name, note
 	Ops    []string `json:"ops"`
 	Texts  []string `json:"texts"`
 	Addrs  []string `json:"addrs"` // as hexadecimal strings: numbers of 64 bits do not fit JavaScript's
 	Marks  []string `json:"marks"`
-	Lane   []int    `json:"lane"`           // index into Lanes
-	First  string   `json:"first"`          // time of the first point
-	At     []int64  `json:"at"`             // since the previous point
-	Op     []int    `json:"op"`             // index into Ops
-	Text   []int    `json:"text"`           // index into Texts
-	Addr   []int    `json:"addr"`           // index into Addrs
-	Stack  []int    `json:"stack"`          // index into Stacks, -1: none
-	Marked [][2]int `json:"marked"`         // point, index into Marks; most points have none
-	Spans  [][5]any `json:"spans"`          // lane, start and end since First, state, text
-	Edges  [][3]any `json:"edges"`          // from, to, kind
-	Frames [][4]any `json:"frames"`         // func, file, line, 1 if plumbing
-	Stacks [][]int  `json:"stacks"`         // indices into Frames
-	Files  []source `json:"files"`          // excerpts
-	Also   int      `json:"also,omitempty"` // points left out
+	Lane   []int    `json:"lane"`   // index into Lanes
+	First  string   `json:"first"`  // time of the first point
+	At     []int64  `json:"at"`     // since the previous point
+	Op     []int    `json:"op"`     // index into Ops
+	Text   []int    `json:"text"`   // index into Texts
+	Addr   []int    `json:"addr"`   // index into Addrs
+	Stack  []int    `json:"stack"`  // index into Stacks, -1: none
+	Marked [][2]int `json:"marked"` // point, index into Marks; most points have none
+	Spans  [][5]any `json:"spans"`  // lane, start and end since First, state, text
+	Edges  [][3]any `json:"edges"`  // from, to, kind
+	Frames [][4]any `json:"frames"` // func, file, line, 1 if plumbing
+	Stacks [][]int  `json:"stacks"` // indices into Frames
+	Files  []source `json:"files"`  // excerpts
 }
 
 type source struct {
@@ -65,7 +63,7 @@ type source struct {
 // element: encoding/json escapes <, > and &.
 func columns(opts Options, sources *excerpts, tl *finding.Timeline) ([]byte, error) {
 	c := timelineColumns{
-		Title: tl.Title, Unit: tl.Unit, Stacks: tl.Stacks, Also: tl.Omitted,
+		Unit: tl.Unit, Stacks: tl.Stacks,
 		Lanes: make([][2]any, len(tl.Lanes)), Frames: make([][4]any, len(tl.Frames)),
 		Edges: make([][3]any, len(tl.Edges)), Spans: make([][5]any, len(tl.Spans)),
 		Marked: [][2]int{}, Files: []source{},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ghostread/ghostread/finding"
@@ -79,6 +80,7 @@ type findingView struct {
 	Replay   string
 	Evidence []evidenceView
 	Diagram  template.JS // columns of the timeline; "" without one
+	Caption  string      // of the diagram
 	Size     string
 	Broken   string // why the timeline is not drawn
 }
@@ -154,6 +156,8 @@ func writeHTML(w io.Writer, in Input) error {
 		}
 		p.Outcomes = append(p.Outcomes, row)
 	}
+	// What asks for attention must not drown in what is clean.
+	slices.SortStableFunc(p.Outcomes, func(a, b outcomeRow) int { return urgency(b.Verdict) - urgency(a.Verdict) })
 
 	var buf bytes.Buffer
 	if err := pageTemplate.Execute(&buf, p); err != nil {
@@ -163,6 +167,16 @@ func writeHTML(w io.Writer, in Input) error {
 		return fmt.Errorf("write html: %w", err)
 	}
 	return nil
+}
+
+func urgency(v finding.Verdict) int {
+	switch v {
+	case finding.Found:
+		return 2
+	case finding.Clean:
+		return 0
+	}
+	return 1
 }
 
 func hashSource(s string) string {
@@ -206,13 +220,23 @@ func viewFinding(opts Options, sources *excerpts, f finding.Finding) (findingVie
 			if err != nil {
 				return v, err
 			}
-			v.Diagram, v.Size, drawn = template.JS(data), sizeOf(tl), true
+			v.Diagram, v.Caption, v.Size, drawn = template.JS(data), caption(tl), sizeOf(tl), true
 		}
 	}
 	for _, e := range f.Evidence {
 		v.Evidence = append(v.Evidence, viewEvidence(opts, sources, f, e, drawn))
 	}
 	return v, nil
+}
+
+func caption(tl *finding.Timeline) string {
+	switch {
+	case tl.Title != "":
+		return tl.Title
+	case tl.Unit == "step":
+		return "Schedule"
+	}
+	return "Timeline"
 }
 
 // sizeOf says how much a timeline shows.

@@ -1,5 +1,9 @@
 "use strict";
 
+// table returns an object that knows only its own names: a source may call a
+// state or a mark "constructor".
+function table(entries) { return Object.assign(Object.create(null), entries); }
+
 // Timeline is the data of one diagram, read from its columns. Points keep their
 // index; everything that is asked often is an array by index.
 class Timeline {
@@ -88,7 +92,7 @@ class Timeline {
 
   // landmarks lists the marked points, the most telling first.
   landmarks() {
-    const rank = { ghost: 0, stop: 1, stuck: 2, rival: 3, origin: 4 };
+    const rank = table({ ghost: 0, stop: 1, stuck: 2, rival: 3, origin: 4 });
     return [...this.marks.keys()].sort((a, b) => (rank[this.marks.get(a)] ?? 9) - (rank[this.marks.get(b)] ?? 9) || a - b);
   }
 }
@@ -122,13 +126,13 @@ const SHAPES = [
   [READ, "read"], [WRITE, "write"], [SYNC, "lock, wait"], [CHANNEL, "channel"], [LIFE, "start, end, wake"], [OTHER, "other"],
 ];
 
-const MARKS = {
+const MARKS = table({
   ghost: "the read that lies",
   origin: "where its value came from",
   rival: "not ordered with it",
   stuck: "waits for ever",
   stop: "stops here",
-};
+});
 
 // View is the window on a timeline: which x is at the left, and how many pixels
 // a unit takes.
@@ -142,6 +146,8 @@ class View {
   }
 
   get extent() { return Math.max(this.timeline.last - this.timeline.first, 1); }
+  // closeness is the scale at which operations are about as many pixels apart.
+  closeness(pixels) { return pixels * this.timeline.count / this.extent; }
   get margin() { return 26; }
   get smallest() { return (this.width - 2 * this.margin) / this.extent; }
   get largest() { return Math.max(160, this.smallest); }

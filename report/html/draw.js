@@ -17,7 +17,7 @@ class Painter {
   restyle() {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue("--" + name).trim();
-    this.colour = {};
+    this.colour = table({});
     for (const name of ["bg", "card", "sunk", "fg", "soft", "rule", "ghost", "origin", "rival", "stuck", "stop", "op", "op-soft", "lane", "edge", "select"]) {
       this.colour[name] = get(name);
     }
@@ -77,7 +77,8 @@ class Painter {
     g.clip();
     this.tracks();
     if (selected >= 0) this.crosshair(selected);
-    if (spacing >= 5) this.turns(a, b);
+    // Only in a schedule does one operation hand over to the next.
+    if (t.data.unit === "step" && spacing >= 5) this.turns(a, b);
     this.threads(a, b, spacing, selected);
     if (spacing >= 2.5) this.shapes(a, b, spacing); else this.dense(a, b);
     this.ties();
@@ -138,12 +139,7 @@ class Painter {
       const from = this.gutter + view.toPixel(s.from), to = this.gutter + view.toPixel(s.to);
       if (to < this.gutter || from > this.width || y < AXIS || y > this.overviewTop) continue;
       const x = Math.max(from, this.gutter - 4), w = Math.max(Math.min(to, this.width + 4) - x, 1);
-      g.globalAlpha = s.state === "run" ? 0.5 : 0.3;
-      g.fillStyle = s.state === "blocked" ? c.stuck : s.state === "hold" ? c.origin : c["op-soft"];
-      const h = s.state === "run" ? 6 : 12;
-      if (s.state === "blocked" || s.state === "sleep") g.fillRect(x, y - 2, w, 4);
-      else g.fillRect(x, y - h / 2, w, h);
-      g.globalAlpha = 1;
+      drawSpan(g, c, s.state, x, y, w);
     }
   }
 
@@ -430,6 +426,17 @@ class Painter {
 }
 
 function isTie(e) { return e.kind === "unordered" || e.kind === "reads-from"; }
+
+const SPANS = table({ run: [6, "op-soft"], hold: [12, "origin"], blocked: [4, "stuck"] });
+
+// drawSpan draws a state as a bar: the more a goroutine has, the thicker.
+function drawSpan(g, colours, state, x, y, w) {
+  const [h, colour] = SPANS[state] || [4, "op-soft"];
+  g.globalAlpha = 0.4;
+  g.fillStyle = colours[colour];
+  g.fillRect(x, y - h / 2, w, h);
+  g.globalAlpha = 1;
+}
 
 function drawShape(g, kind, x, y, r, colour, ground, line = 1.5) {
   g.beginPath();

@@ -34,7 +34,7 @@ class Diagram {
     if (marks.length === 0 || this.timeline.count * 12 < this.view.width) {
       this.view.fit();
     } else {
-      this.view.show(Math.min(...marks), Math.max(...marks), 46);
+      this.view.show(Math.min(...marks), Math.max(...marks), this.view.closeness(46));
       this.view.reveal(marks[0]);
     }
     this.select(marks.length > 0 ? marks[0] : 0, true);
@@ -98,8 +98,9 @@ class Diagram {
     const marks = this.timeline.landmarks();
     if (marks.length === 0) return;
     const next = marks[(marks.indexOf(this.selected) + 1) % marks.length];
-    if (this.view.scale < 14) {
-      this.view.scale = Math.min(30, this.view.largest);
+    if (this.view.scale < this.view.closeness(14)) {
+      this.view.scale = this.view.closeness(30);
+      this.view.clamp();
       this.view.left = this.timeline.x[next] - this.view.width / this.view.scale / 2;
       this.view.clamp();
     }
@@ -317,6 +318,7 @@ class Diagram {
     kinds.delete("reads-from");
     kinds.delete("unordered");
     if (kinds.size > 0) item([...kinds].join(", "), line(colour.edge, [], 1.25));
+    for (const state of new Set(t.spans.map((s) => s.state))) item(state, (g) => drawSpan(g, colour, state, 1, 8, 24));
     for (const [kind, name] of SHAPES) if (used.has(kind)) item(name, (g) => drawShape(g, kind, 13, 8, 4.5, colour.op, colour.card));
   }
 
@@ -343,9 +345,9 @@ function frameItem(f) {
 // place returns the frame that a reader should look at.
 function place(frames) { return frames.find((f) => !f.plumbing) || frames[0]; }
 
-function roleOf(mark) {
-  return { ghost: "read", rival: "write", origin: "origin", stuck: "wait", stop: "panic" }[mark] || "none";
-}
+const ROLES = table({ ghost: "read", rival: "write", origin: "origin", stuck: "wait", stop: "panic" });
+
+function roleOf(mark) { return ROLES[mark] || "none"; }
 
 function sourceNodes(frame, lines) {
   const file = element("p", "file", frame.place);
