@@ -70,6 +70,11 @@ var arrows = []arrow{
 		reason: "the overlay copies it into the standard library of the tested program, where a larger import would be a cycle",
 	},
 	{
+		from:   []string{"explore/wire"},
+		allows: func(p string) bool { return allowedInGuests(p) || p == "strconv" || p == "strings" },
+		reason: "the overlay copies it next to package testing of the tested program, which imports strconv and strings anyway",
+	},
+	{
 		from:   sources,
 		allows: func(p string) bool { in, ok := rel(p); return !ok || !within(in, "report", "hunt", "internal/cli") },
 		reason: "sources end in package finding and do not know how findings are shown",

@@ -136,6 +136,8 @@ func TestCheckImports(t *testing.T) {
 		{"guest imports a large package", "explore/strategy", "fmt", true},
 		{"guest imports sync", "explore/event", "sync", true},
 		{"guest imports its host", "explore/strategy", module + "/explore", true},
+		{"wire imports strings", "explore/wire", "strings", false},
+		{"wire imports a large package", "explore/wire", "encoding/json", true},
 		{"host imports a large package", "explore", "fmt", false},
 		{"another module is not ours to judge", "example.com/x", module + "/report", false},
 	}
