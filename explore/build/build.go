@@ -82,6 +82,7 @@ func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
 	if err != nil {
 		return nil, newError(pkg.ImportPath, stderr, err)
 	}
+	overlay.Use(dir, keep)
 	file, err := publish(dir, last)
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
@@ -163,17 +164,17 @@ func publish(dir, last string) (string, error) {
 	file := filepath.Join(dir, hex.EncodeToString(h.Sum(nil))[:20]+".test")
 	removeOld(dir, file)
 	if err := os.Link(last, file); err == nil || errors.Is(err, fs.ErrExist) {
-		now := time.Now()
-		return file, os.Chtimes(file, now, now)
+		return file, nil
 	}
 	// No hard links here: the go command links once more next time.
 	return file, os.Rename(last, file)
 }
 
-// keep is how long a binary stays that is no longer the newest.
-const keep = 24 * time.Hour
+// keep is how long a binary stays that nobody builds or finds again.
+const keep = 7 * 24 * time.Hour
 
-// removeOld is best effort: the cache stays right whatever remains.
+// removeOld removes the binaries of earlier sources. It is best effort, as
+// [overlay.Use] is.
 func removeOld(dir, but string) {
 	old, _ := filepath.Glob(filepath.Join(dir, "*.test"))
 	for _, name := range old {
@@ -181,7 +182,7 @@ func removeOld(dir, but string) {
 			continue
 		}
 		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > keep {
-			os.Remove(name)
+			_ = os.Remove(name)
 		}
 	}
 }

@@ -68,6 +68,7 @@ func Generate(ctx context.Context, dir string, tc Toolchain, p Patch) (*Overlay,
 	if err := store(ctx, dir, content); err != nil {
 		return nil, fmt.Errorf("write overlay: %w", err)
 	}
+	Use(dir, keep)
 	o := &Overlay{Toolchain: tc, Dir: dir, File: filepath.Join(dir, "overlay.json"), Sum: sum}
 	o.Flags = []string{"-overlay=" + o.File}
 	for _, pattern := range p.Plain {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -228,5 +229,25 @@ func TestRelocate(t *testing.T) {
 	}
 	if got, err := os.ReadFile(copied); err != nil || string(got) != pond {
 		t.Errorf("copyFile: got %q, %v, want the original", got, err)
+	}
+}
+
+func TestUseSweeps(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"old", "new", "mine"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	longAgo := time.Now().Add(-time.Hour)
+	for _, name := range []string{"old", "mine"} {
+		if err := os.Chtimes(filepath.Join(dir, name), longAgo, longAgo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Use(filepath.Join(dir, "mine"), time.Minute)
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if want := []string{filepath.Join(dir, "mine"), filepath.Join(dir, "new")}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("Use leaves %q (%v), want %q", left, err, want)
 	}
 }
