@@ -34,7 +34,7 @@ type Options struct {
 	Strategy string        // random, sticky, pct, mix; default mix
 	Depth    int           // of pct; default 3
 	Seed     uint64        // default 1
-	MaxSteps uint64        // scheduling points of one execution; default 200,000
+	MaxSteps uint64        // scheduling points of one execution; default 1,000,000
 	MaxTime  time.Duration // real time of one execution; default 10 s
 	NoRace   bool          // do not look for data races
 	Wall     time.Time     // what the wall clock says at the start of each execution; default: now, to the second
@@ -55,7 +55,7 @@ func (o Options) withDefaults() Options {
 		o.Seed = 1
 	}
 	if o.MaxSteps == 0 {
-		o.MaxSteps = 200_000
+		o.MaxSteps = 1_000_000
 	}
 	if o.MaxTime == 0 {
 		o.MaxTime = 10 * time.Second
@@ -190,7 +190,7 @@ func (s *Session) Outcome() finding.Outcome {
 	case s.executions == 0:
 		o.Verdict, o.Reason = finding.Unknown, "no execution was made"
 	case s.passed == 0 && s.cut > 0:
-		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("every execution was cut short: %s", s.limit)
+		o.Verdict, o.Reason = finding.Unknown, "every execution was cut short: "+s.limit
 	case s.cut > 0:
 		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("%d of %d executions were cut short: %s", s.cut, s.executions, s.limit)
 	case s.logFull:

@@ -54,6 +54,7 @@ const (
 	Time                  // too long by the real clock
 	Decisions             // decision log full
 	Goroutines            // too many goroutines
+	Polling               // time had to be pushed on for a program that polls the clock
 )
 
 // Reason says in words why an execution ended early.
@@ -71,6 +72,8 @@ func Reason(r int) string {
 		return "decision log full"
 	case Goroutines:
 		return "too many goroutines"
+	case Polling:
+		return "a loop polls for time to pass"
 	}
 	return "unknown reason " + strconv.Itoa(r)
 }

@@ -235,7 +235,12 @@ func (l *loop) look(c *config) {
 	var log []event.Event
 	if l.job.Race {
 		log = unsafe.Slice((*event.Event)(c.events), l.head.Events)
-		for _, r := range l.detector.Run(log) {
+		races := l.detector.Run(log)
+		if !l.detector.Exact() && l.seen[8] == 0 {
+			l.seen[8]++
+			send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
+		}
+		for _, r := range races {
 			a, b := log[r.First].PC, log[r.Second].PC
 			if a > b {
 				a, b = b, a
@@ -246,8 +251,8 @@ func (l *loop) look(c *config) {
 		}
 	}
 	if c.loose {
-		l.head.Unknown++ // time was pushed: how the test ended may be our doing
-		l.leaked += int(c.goroutines)
+		// Time was pushed: how the test ended may be our doing.
+		l.cutShort(c, wire.Polling)
 		return
 	}
 	switch {
@@ -262,12 +267,7 @@ func (l *loop) look(c *config) {
 			l.candidate("deadlock", key, wire.Record{})
 		}
 	case c.reason != wire.Done && !l.returned:
-		l.head.Unknown++
-		l.leaked += int(c.goroutines)
-		if key := hash(7, uint64(c.reason), 0); l.seen[key] == 0 {
-			l.seen[key]++
-			send(wire.Record{Kind: "limit"}.Int("reason", int64(c.reason)).Uint("execution", l.head.Execution).Uint("steps", l.head.Steps))
-		}
+		l.cutShort(c, int(c.reason))
 	default:
 		if l.failed {
 			key := hashString(3, places(string(l.out.b)))
@@ -277,15 +277,7 @@ func (l *loop) look(c *config) {
 		} else {
 			l.head.Passed++
 		}
-		for _, g := range l.stuck(c) {
-			l.leaked++
-			if !g.hopeless() {
-				continue
-			}
-			if key := g.key() + 4; l.fresh(key) {
-				l.candidate("leak", key, wire.Record{}.Int("goroutine", int64(g.id)))
-			}
-		}
+		l.leaks(c)
 	}
 	if c.external && l.seen[5] == 0 {
 		l.seen[5]++
@@ -294,6 +286,44 @@ func (l *loop) look(c *config) {
 	if c.full && l.seen[6] == 0 {
 		l.seen[6]++
 		send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
+	}
+}
+
+// leaks offers the goroutines that a passing execution left behind. The walk
+// over the heap is made only for places that have not been offered enough.
+func (l *loop) leaks(c *config) {
+	list := l.stuck(c)
+	l.leaked += len(list)
+	if l.failed {
+		return // a test that gives up leaves things behind
+	}
+	known := true
+	for i := range list {
+		known = known && (!list[i].parked() || l.seen[list[i].key()+4] >= offers)
+	}
+	if known {
+		return
+	}
+	hopeless(list)
+	for i := range list {
+		g := &list[i]
+		if key := g.key() + 4; !g.parked() {
+			continue
+		} else if !g.hopeless {
+			l.seen[key]++ // somebody can wake it
+		} else if l.fresh(key) {
+			l.candidate("leak", key, wire.Record{}.Int("goroutine", int64(g.id)))
+		}
+	}
+}
+
+// cutShort counts an execution that says nothing about how the test ends.
+func (l *loop) cutShort(c *config, reason int) {
+	l.head.Unknown++
+	l.leaked += int(c.goroutines)
+	if key := hash(7, uint64(reason), 0); l.seen[key] == 0 {
+		l.seen[key]++
+		send(wire.Record{Kind: "limit"}.Int("reason", int64(reason)).Uint("execution", l.head.Execution).Uint("steps", l.head.Steps))
 	}
 }
 
@@ -344,11 +374,10 @@ func (l *loop) replay() {
 	l.strategy = s
 	c := l.run(l.job.First, l.job.Seed)
 	at, times := s.Diverged()
-	for id := int32(1); id <= c.goroutines; id++ {
-		var g goroutine
-		if runtimeGoroutine(id, &g) {
-			send(g.record())
-		}
+	list := l.stuck(c)
+	hopeless(list)
+	for i := range list {
+		send(list[i].record())
 	}
 	send(wire.Record{Kind: "replayed"}.Int("reason", int64(c.reason)).Uint("hash", l.head.Hash).
 		Int("diverged", int64(times)).Int("at", int64(at)).Int("used", int64(s.Used())).

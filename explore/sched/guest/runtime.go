@@ -58,13 +58,15 @@ type goroutine struct {
 	timer    bool
 	reason   uint8
 	kind     uint8
-	obj      uintptr
+	obj      uintptr // complemented
 	created  uintptr
-	channels [8]uintptr
+	channels [8]uintptr // complemented
 	nchan    int32
 	nstack   int32
 	stack    [64]uintptr
 	text     string
+
+	hopeless bool // nothing that can still run could wake it; set by package guest
 }
 
 // stuck returns the goroutines of the world that ended without having ended.
@@ -78,10 +80,10 @@ func (l *loop) stuck(c *config) (list []goroutine) {
 	return list
 }
 
-// hopeless reports whether g waits for another goroutine of its world: it was
-// started by this execution, is parked on a channel or in package sync, and
-// no timer can wake it.
-func (g *goroutine) hopeless() bool {
+// parked reports whether g waits for another goroutine: it was started by
+// this execution, is parked on a channel or in package sync, and no timer can
+// wake it.
+func (g *goroutine) parked() bool {
 	if !g.waiting || g.timer || g.born < 0 {
 		return false
 	}
@@ -105,14 +107,14 @@ func (g *goroutine) key() uint64 {
 func (g *goroutine) record() wire.Record {
 	r := wire.Record{Kind: "goroutine"}.Int("id", int64(g.id)).Int("born", int64(g.born)).
 		With("waiting", strconv.FormatBool(g.waiting)).With("timer", strconv.FormatBool(g.timer)).
-		With("hopeless", strconv.FormatBool(g.hopeless())).Uint("key", g.key()).
-		With("reason", g.text).Int("kind", int64(g.kind)).Uint("obj", uint64(g.obj)).Uint("created", uint64(g.created))
+		With("hopeless", strconv.FormatBool(g.hopeless)).Uint("key", g.key()).
+		With("reason", g.text).Int("kind", int64(g.kind)).Uint("obj", uint64(^g.obj)).Uint("created", uint64(g.created))
 	var b []byte
 	for i, c := range g.channels[:g.nchan] {
 		if i > 0 {
 			b = append(b, ' ')
 		}
-		b = strconv.AppendUint(b, uint64(c), 16)
+		b = strconv.AppendUint(b, uint64(^c), 16)
 	}
 	r = r.With("channels", string(b))
 	b = nil

@@ -41,7 +41,7 @@ type ghostG struct {
 	kind   uint8  // last point
 	obj    uintptr
 	pc     uintptr
-	born   int32 // id of the goroutine that started it
+	born   int32 // id of the goroutine that started it; -1: it is older than the world
 }
 
 // Why a world ended. The values are part of package wire.
@@ -178,6 +178,7 @@ func ghostAdopt(gp *g) bool {
 	if gp == ghost.driver.ptr() || isSystemGoroutine(gp, false) || !ghostJoin(gp) {
 		return false
 	}
+	gp.ghost.born = -1
 	ghostLog(gkAdopt, gp.ghost.id, 0, 0, gp.gopc, 0)
 	return true
 }
@@ -374,6 +375,9 @@ func ghostBreathe(gp *g) {
 // ghostForce makes gp, which the runtime takes off the P for reasons of its
 // own (to stop the world), the one to go on afterwards, without a decision.
 func ghostForce(gp *g) {
+	if nanotime() > ghost.deadline {
+		ghost.stop = ghostTime
+	}
 	if gp.ghost.world == ghost.world && ghost.next == 0 {
 		ghost.next.set(gp)
 	}

@@ -84,14 +84,15 @@ type ghostGoroutine struct {
 	waiting  bool // parked, as opposed to runnable or in a system call
 	timer    bool // a pending timer may wake it
 	reason   uint8
-	kind     uint8 // its last point
-	obj      uintptr
-	created  uintptr // pc of the go statement
-	channels [8]uintptr
+	kind     uint8      // its last point
+	obj      uintptr    // complemented: a copy shall not look like a reference
+	created  uintptr    // pc of the go statement
+	channels [8]uintptr // complemented
 	nchan    int32
 	nstack   int32
 	stack    [64]uintptr
 	text     string // the runtime's words for reason
+	_        bool   // the guest's
 }
 
 // ghostread_goroutine describes goroutine id; false if it has ended.
@@ -102,7 +103,7 @@ func ghostread_goroutine(id int32, to *ghostGoroutine) bool {
 	if gp == nil {
 		return false
 	}
-	*to = ghostGoroutine{id: id, born: gp.ghost.born, kind: gp.ghost.kind, obj: gp.ghost.obj, created: gp.gopc}
+	*to = ghostGoroutine{id: id, born: gp.ghost.born, kind: gp.ghost.kind, obj: ^gp.ghost.obj, created: gp.gopc}
 	to.waiting = readgstatus(gp)&^_Gscan == _Gwaiting
 	if to.waiting {
 		to.reason = uint8(gp.waitreason)
@@ -115,7 +116,7 @@ func ghostread_goroutine(id int32, to *ghostGoroutine) bool {
 			}
 			to.timer = to.timer || c.timer != nil
 			if int(to.nchan) < len(to.channels) {
-				to.channels[to.nchan] = uintptr(unsafe.Pointer(c))
+				to.channels[to.nchan] = ^uintptr(unsafe.Pointer(c))
 				to.nchan++
 			}
 		}

@@ -1,0 +1,72 @@
+//go:build ghostread_guest
+
+package runtime
+
+import "unsafe"
+
+// What a walk over the heap needs. The guest asks whether anything that can
+// still run holds what a parked goroutine waits for; the idea is that of
+// Saioc, Lange and others, "Unveiling and Vanquishing Goroutine Leaks in
+// Enterprise Microservices" (CGO 2024), and of runtime/mgc.go's goroutine leak
+// profile. The walk is conservative: any word that looks like a pointer is one.
+
+// ghostread_object returns the heap object that contains p; size is 0 if none
+// does. noscan means that it holds no pointers.
+//
+//go:linkname ghostread_object internal/ghostread/guest.runtimeObject
+func ghostread_object(p uintptr) (base, size uintptr, noscan bool) {
+	s := spanOf(p)
+	if s == nil || s.state.get() != mSpanInUse || p < s.base() || p >= s.limit {
+		return 0, 0, false
+	}
+	return s.base() + s.objIndex(p)*s.elemsize, s.elemsize, s.spanclass.noscan()
+}
+
+// ghostread_roots calls f for each range of memory that holds package
+// variables, without the table of goroutines that wait for semaphores: it
+// knows every mutex that someone waits for.
+//
+//go:linkname ghostread_roots internal/ghostread/guest.runtimeRoots
+func ghostread_roots(f func(lo, hi uintptr)) {
+	lo := uintptr(unsafe.Pointer(&semtable))
+	hi := lo + unsafe.Sizeof(semtable)
+	for _, md := range activeModules() {
+		f(md.data, md.edata)
+		if md.bss <= lo && hi <= md.ebss {
+			f(md.bss, lo)
+			f(hi, md.ebss)
+		} else {
+			f(md.bss, md.ebss)
+		}
+	}
+}
+
+// ghostread_stacks calls f for each goroutine: where its g is, its id in the
+// world that ended last (0 if it is not of that world), and its stack.
+//
+//go:linkname ghostread_stacks internal/ghostread/guest.runtimeStacks
+func ghostread_stacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr)) {
+	for _, gp := range allGs() {
+		s := readgstatus(gp) &^ _Gscan
+		if s == _Gdead || s == _Gidle {
+			f(uintptr(unsafe.Pointer(gp)), 0, false, 0, 0)
+			continue
+		}
+		var id int32
+		if gp.ghost.world == ghost.world {
+			id = gp.ghost.id
+		}
+		lo := gp.stack.lo
+		if s == _Gwaiting {
+			lo = gp.sched.sp
+		}
+		f(uintptr(unsafe.Pointer(gp)), id, gp == ghost.driver.ptr(), lo, gp.stack.hi)
+	}
+}
+
+func allGs() []*g {
+	lock(&allglock)
+	list := allgs[:len(allgs):len(allgs)]
+	unlock(&allglock)
+	return list
+}

@@ -1,0 +1,134 @@
+package explore_test
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ghostread/ghostread/explore"
+	"github.com/ghostread/ghostread/explore/build"
+	"github.com/ghostread/ghostread/explore/overlay"
+	"github.com/ghostread/ghostread/finding"
+)
+
+// compile builds a package for exploration.
+func compile(t testing.TB, dir string) (explore.Program, []string) {
+	t.Helper()
+	ctx := t.Context()
+	patch, err := explore.Patch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tc, err := overlay.Detect(ctx, dir, os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := patch.Check(tc); err != nil {
+		t.Skip(err)
+	}
+	o, err := overlay.Generate(ctx, "", tc, patch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := build.Config{Dir: dir, Overlay: o}
+	list, err := build.List(ctx, c, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := build.Build(ctx, c, list.Packages[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite, err := build.Tests(ctx, b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env}, suite.Tests
+}
+
+// search explores one test of p and returns what came of it.
+func search(t *testing.T, p explore.Program, test string, o explore.Options, execs uint64) (finding.Outcome, []finding.Finding) {
+	t.Helper()
+	var found []finding.Finding
+	s, err := explore.NewSession(p, test, o, func(f finding.Finding) {
+		if err := f.Validate(); err != nil {
+			t.Errorf("%s: finding is not valid: %v", test, err)
+		}
+		found = append(found, f)
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := s.Slice(ctx, execs, time.Now().Add(time.Minute)); err != nil {
+		t.Fatalf("%s: %v", test, err)
+	}
+	return s.Outcome(), found
+}
+
+// faulty is what is to come of the tests in testdata/worlds that are not
+// clean: the kinds of findings, or the beginning of the reason why nothing
+// can be said.
+var faulty = map[string]struct {
+	kinds  []finding.Kind
+	reason string
+}{
+	"TestDeadlock":       {kinds: []finding.Kind{finding.Deadlock}},
+	"TestLeak":           {kinds: []finding.Kind{finding.Leak}},
+	"TestPanic":          {kinds: []finding.Kind{finding.Panic}},
+	"TestFailure":        {kinds: []finding.Kind{finding.Failure}},
+	"TestRaceOnField":    {kinds: []finding.Kind{finding.Race}},
+	"TestTorn":           {kinds: []finding.Kind{finding.Torn}},
+	"TestLost":           {kinds: []finding.Kind{finding.Lost}},
+	"TestPhantom":        {kinds: []finding.Kind{finding.Phantom}},
+	"TestStale":          {kinds: []finding.Kind{finding.Stale}},
+	"TestTimerRace":      {kinds: []finding.Kind{finding.Race}},
+	"TestEndless":        {reason: "every execution was cut short: step limit"},
+	"TestEndlessLoop":    {reason: "every execution was cut short: time limit"},
+	"TestBlockedOutside": {reason: "every execution was cut short: time limit"},
+	"TestPollContext":    {reason: "every execution was cut short: a loop polls"},
+	"TestAlwaysFails":    {reason: "fails without exploration too"},
+	"TestSkipped":        {reason: "no execution was made"},
+}
+
+// TestWorlds explores what a controlled scheduler may trip over, and what it
+// must find.
+func TestWorlds(t *testing.T) {
+	p, tests := compile(t, "testdata/worlds")
+	for _, test := range tests {
+		t.Run(test, func(t *testing.T) {
+			o := explore.Options{MaxSteps: 300_000, MaxTime: 2 * time.Second}
+			want, bad := faulty[test]
+			execs := uint64(200)
+			if want.reason != "" {
+				execs, o.MaxTime = 2, 500*time.Millisecond
+			}
+			outcome, found := search(t, p, test, o, execs)
+			var kinds []finding.Kind
+			for _, f := range found {
+				kinds = append(kinds, f.Kind)
+			}
+			switch {
+			case want.reason != "":
+				if outcome.Verdict != finding.Unknown || !strings.HasPrefix(outcome.Reason, want.reason) {
+					t.Errorf("outcome is %s (%s), want unknown (%s...)", outcome.Verdict, outcome.Reason, want.reason)
+				}
+			case bad:
+				if !slices.Equal(kinds, want.kinds) {
+					t.Errorf("found %v, want %v; outcome %+v", kinds, want.kinds, outcome)
+				}
+			case outcome.Verdict != finding.Clean:
+				t.Errorf("outcome is %s (%s), want clean", outcome.Verdict, outcome.Reason)
+			}
+			if !bad || want.reason != "" {
+				for _, f := range found {
+					t.Errorf("found %s at %s: %s\n%s", f.Kind, f.Pos, f.Title, f.Message)
+				}
+			}
+		})
+	}
+}
