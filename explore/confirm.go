@@ -77,8 +77,11 @@ func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]findin
 	}
 	switch {
 	case t.died:
-		if err := races(t.crash.message); err != nil || len(list) > 0 {
-			return list, err
+		if err := races(t.crash.message); err != nil {
+			return nil, err
+		}
+		if list = slices.DeleteFunc(list, func(f finding.Finding) bool { return f.Title == channelRace }); len(list) > 0 {
+			return list, nil
 		}
 		err := add(s.panicFinding(ctx, t))
 		return list, err
@@ -160,12 +163,15 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 		return finding.Finding{}, err
 	}
 	g := detect.Classify(t.events, r, t.symbols.entry)
+	if g.Kind == detect.KindRace && g.Read >= 0 && t.plain(int(g.Read)) && t.plain(int(g.Write)) && t.object(int(g.Read)).words() {
+		g.Kind = detect.KindTorn // one access to the compiler, several loads to the machine
+	}
 	f := finding.Finding{Kind: finding.Kind(g.Kind)}
 	tl := newTimeline(t, show)
 
 	var subject string
 	if g.Read >= 0 {
-		read, write := tl.access(finding.RoleRead, int(g.Read)), tl.access(finding.RoleWrite, int(g.Write))
+		read, write := tl.access(finding.RoleRead, int(g.Read), int(g.Write)), tl.access(finding.RoleWrite, int(g.Write), int(g.Read))
 		tl.mark(int(g.Read), finding.MarkGhost)
 		tl.mark(int(g.Write), finding.MarkRival)
 		tl.edge(int(g.Read), int(g.Write), "unordered")
@@ -176,7 +182,7 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 		f.Evidence = append(f.Evidence, read, write)
 		switch {
 		case g.Origin >= 0 && g.Origin != g.Write:
-			o := tl.access(finding.RoleOrigin, int(g.Origin))
+			o := tl.access(finding.RoleOrigin, int(g.Origin), int(g.Write))
 			tl.mark(int(g.Origin), finding.MarkOrigin)
 			tl.edge(int(g.Origin), int(g.Read), "reads-from")
 			f.Evidence = append(f.Evidence, o)
@@ -187,12 +193,12 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 			f.Evidence = append(f.Evidence, note("in this execution the read returned the value the object was made with"))
 		}
 		if g.Newer >= 0 {
-			n := tl.access(finding.RoleNote, int(g.Newer))
+			n := tl.access(finding.RoleNote, int(g.Newer), int(g.Newer))
 			n.Text = "the reader had seen this already: " + n.Text
 			f.Evidence = append(f.Evidence, n)
 		}
 	} else {
-		a, b := tl.access(finding.RoleWrite, int(r.First)), tl.access(finding.RoleWrite, int(r.Second))
+		a, b := tl.access(finding.RoleWrite, int(r.First), int(r.Second)), tl.access(finding.RoleWrite, int(r.Second), int(r.First))
 		tl.mark(int(r.First), finding.MarkRival)
 		tl.mark(int(r.Second), finding.MarkRival)
 		tl.edge(int(r.First), int(r.Second), "unordered")
@@ -203,6 +209,9 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 		subject = "memory"
 	}
 	f.Title = raceTitle(g, subject)
+	if t.onChannel(r) {
+		f.Title = channelRace
+	}
 	f.Pos = place(f.Evidence[0])
 	f.Evidence = append(f.Evidence, t.spawns(f.Evidence)...)
 	names := []string{placeName(f.Evidence[0]), placeName(f.Evidence[1])}
@@ -210,6 +219,22 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 	f.Fingerprint = finding.Fingerprint(append(names, "race", s.program.Package, subject)...)
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil
+}
+
+// channelRace is the title of a race between operations on a channel. The
+// panic that comes of it in other executions is a finding of its own.
+const channelRace = "a send on a channel is not ordered with its close: under another schedule it panics"
+
+func (t *trace) onChannel(r detect.Race) bool {
+	e := &t.events[r.Second]
+	return (e.Kind == event.Read || e.Kind == event.Write) && e.Aux != 0
+}
+
+// plain reports whether event i is an access without the help of sync/atomic,
+// to something other than a map.
+func (t *trace) plain(i int) bool {
+	k := t.events[i].Kind
+	return k >= event.Read && k <= event.WriteRange
 }
 
 func raceTitle(g detect.Ghost, subject string) string {

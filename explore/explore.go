@@ -122,8 +122,7 @@ type Session struct {
 
 // known is what became of candidates with one key.
 type known struct {
-	confirmed bool // no further proof is wanted
-	seen      bool // confirmed at least once
+	confirmed bool
 	tries     int
 }
 

@@ -164,17 +164,14 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 		return err
 	}
 	if len(found) == 0 {
-		if k.tries == offers && !k.seen {
+		if k.tries == offers {
 			s.unrepeated++
 		}
 		return nil
 	}
-	k.confirmed, k.seen = true, true
+	k.confirmed = true
 	for _, f := range found {
 		s.hold(c, f)
-		if f.Kind == finding.Race && f.Evidence[0].Role == finding.RoleRead {
-			k.confirmed = false // another execution may show what the reader is told
-		}
 	}
 	return nil
 }
@@ -209,6 +206,9 @@ func telling(f finding.Finding) int {
 
 // settle decides about what was confirmed in this slice.
 func (s *Session) settle(ctx context.Context) error {
+	if slices.ContainsFunc(s.held, func(h held) bool { return h.f.Kind == finding.Panic && strings.Contains(h.f.Message, "closed channel") }) {
+		s.held = slices.DeleteFunc(s.held, func(h held) bool { return h.f.Title == channelRace })
+	}
 	var wait []held
 	for _, h := range s.held {
 		if s.passed == 0 && (h.f.Kind == finding.Failure || h.f.Kind == finding.Deadlock) {

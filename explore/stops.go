@@ -223,7 +223,7 @@ func (s *Session) panicFinding(ctx context.Context, t *trace) (finding.Finding, 
 	tl.stop(&e)
 	f := finding.Finding{
 		Kind: finding.Panic, Message: t.crash.message, Evidence: []finding.Evidence{e}, Pos: place(e),
-		Title: "under some schedules: " + firstLine(t.crash.message),
+		Title: "under some schedules: " + strings.TrimSuffix(firstLine(t.crash.message), " [recovered, repanicked]"),
 	}
 	f.Fingerprint = finding.Fingerprint("panic", s.program.Package, panicKey(t.crash))
 	f.Timeline = tl.finish("schedule of " + s.test)

@@ -33,10 +33,23 @@ type global struct {
 // whose elements have the type with descriptor typ.
 type typeQuery struct{ typ, size, off uint64 }
 
+// words reports whether values of o take several words, each of which is
+// loaded and stored on its own.
+func (o object) words() bool {
+	switch o.kind {
+	case "string", "slice", "interface", "complex128":
+		return true
+	}
+	return false
+}
+
 // object is what is at an address.
 type object struct {
 	name string // "store.Cache.entries", "store.limit"
 	typ  string // of that part, "map[string]int"; "" where not known
+	kind string // of typ, in the words of package reflect
+
+	fromText bool // name is what the program's text calls it
 }
 
 func (o object) String() string {
@@ -74,7 +87,7 @@ func (s *symbols) resolve(ctx context.Context, pcs []uint64, types []typeQuery) 
 			continue
 		}
 		ask(fmt.Sprintf("type %x %x %x", q.typ, q.size, q.off), func(r wire.Record) {
-			s.objects[q] = object{r.Get("name") + r.Get("path"), r.Get("leaf")}
+			s.objects[q] = object{name: r.Get("name") + r.Get("path"), typ: r.Get("leaf"), kind: r.Get("kind")}
 		})
 	}
 	if len(job.Ask) == 0 {

@@ -44,6 +44,7 @@ type timelineBuilder struct {
 	index  map[int]int // event -> point
 	frames map[finding.Frame]int
 	stacks map[string]int
+	names  map[uint64]string // what writes call the variables that have no name otherwise
 }
 
 // newTimeline draws the events in show, which must have been named. Events of
@@ -52,7 +53,7 @@ type timelineBuilder struct {
 func newTimeline(t *trace, show []int) *timelineBuilder {
 	b := &timelineBuilder{
 		t: t, tl: &finding.Timeline{Unit: "step"},
-		index: map[int]int{}, frames: map[finding.Frame]int{}, stacks: map[string]int{},
+		index: map[int]int{}, frames: map[finding.Frame]int{}, stacks: map[string]int{}, names: map[uint64]string{},
 	}
 	lanes := map[int32]bool{}
 	for _, i := range show {
@@ -60,6 +61,11 @@ func newTimeline(t *trace, show []int) *timelineBuilder {
 		frames := t.frames(i)
 		if !b.ofProgram(e, frames) {
 			continue
+		}
+		if e.Kind.IsWrite() {
+			if o := t.object(i); b.names[e.Addr] == "" && o.name != "" {
+				b.names[e.Addr] = o.name
+			}
 		}
 		lanes[e.G] = true
 		b.index[i] = len(b.tl.Points)
@@ -242,10 +248,16 @@ func (b *timelineBuilder) edges() {
 	}
 }
 
-// access is the evidence that event i is.
-func (b *timelineBuilder) access(role finding.Role, i int) finding.Evidence {
+// access is the evidence that event i is. rival is another access to the
+// same object, which may know its name.
+func (b *timelineBuilder) access(role finding.Role, i, rival int) finding.Evidence {
 	t, e := b.t, &b.t.events[i]
 	o := t.object(i)
+	if r := t.object(rival); o.nameless() && !r.nameless() {
+		o = o.called(r.name)
+	} else if o.nameless() {
+		o = o.called(b.names[e.Addr])
+	}
 	ev := finding.Evidence{
 		Role: role, Goroutine: int(e.G), Point: -1, Object: o.String(), Addr: e.Addr, Stack: t.frames(i),
 	}
@@ -334,8 +346,14 @@ func opName(t *trace, i int) string {
 	e := &t.events[i]
 	switch e.Kind {
 	case event.Read, event.ReadRange:
+		if e.Aux != 0 {
+			return "send"
+		}
 		return "read"
 	case event.Write, event.WriteRange:
+		if e.Aux != 0 {
+			return "close"
+		}
 		return "write"
 	case event.AtomicLoad:
 		return "atomic load"
@@ -404,6 +422,10 @@ func verb(t *trace, i int) string {
 		return "iterates over"
 	case "map clone":
 		return "clones"
+	case "send":
+		return "sends on"
+	case "close":
+		return "closes"
 	default:
 		return op
 	}

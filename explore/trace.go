@@ -24,6 +24,7 @@ type trace struct {
 	header     wire.Header
 	symbols    *symbols
 
+	source  source
 	born    map[int32]int // goroutine -> index of the event that started it
 	objects map[int]object
 	maps    map[uint64]object // by header address
@@ -212,6 +213,11 @@ func (t *trace) object(i int) object {
 		return o
 	}
 	o := t.find(i)
+	if o.nameless() && t.events[i].Kind.IsWrite() {
+		if f, ok := (finding.Evidence{Stack: t.frames(i)}).Place(); ok && !f.Plumbing() {
+			o = o.called(t.source.assigned(f))
+		}
+	}
 	t.objects[i] = o
 	return o
 }
@@ -233,6 +239,9 @@ func (t *trace) find(i int) object {
 		}
 		t.maps[e.Addr] = o
 		return o
+	}
+	if e.Aux != 0 {
+		return object{typ: "channel"}
 	}
 	if q, ok := t.typeOf(i); ok {
 		return t.symbols.objects[q]

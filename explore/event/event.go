@@ -12,7 +12,9 @@ package event
 type Kind uint8
 
 // Memory, as the compiler's race instrumentation reports it. A single access
-// names the first byte of its object; a range names Size bytes.
+// names the first byte of its object; a range names Size bytes. A plain access
+// with an Aux is the runtime's, to a channel: a send reads it, close writes
+// it, and Aux is the entry pc of chansend or closechan.
 const (
 	None       Kind = iota
 	Read            // plain read of a value without components, 8 bytes or fewer

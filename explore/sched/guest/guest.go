@@ -245,7 +245,15 @@ func (l *loop) look(c *config) {
 			if a > b {
 				a, b = b, a
 			}
-			if key := hash(1, a, b); l.fresh(key) {
+			key := hash(1, a, b)
+			l.seen[key]++
+			if l.seen[key] > looks {
+				continue
+			}
+			// The same two places can mean more in one execution than in
+			// another: that is a candidate of its own.
+			kind := detect.Classify(log, r, func(uint64) string { return "" }).Kind
+			if key = hashString(key, kind); l.fresh(key) {
 				l.candidate("race", key, wire.Record{}.Uint("a", a).Uint("b", b))
 			}
 		}
@@ -326,6 +334,9 @@ func (l *loop) cutShort(c *config, reason int) {
 		send(wire.Record{Kind: "limit"}.Int("reason", int64(reason)).Uint("execution", l.head.Execution).Uint("steps", l.head.Steps))
 	}
 }
+
+// looks is how many executions are looked at closely for one race.
+const looks = 1000
 
 // offers is how many executions are offered as proof of one candidate, in
 // case the first do not repeat.

@@ -72,7 +72,7 @@ func typeAt(p, size, off uintptr) wire.Record {
 		case reflect.Struct:
 			f, ok := fieldAt(t, off)
 			if !ok {
-				return r.With("path", path).With("leaf", t.String())
+				return r.With("path", path).With("leaf", t.String()).With("kind", t.Kind().String())
 			}
 			path += "." + f.Name
 			off -= f.Offset
@@ -86,7 +86,7 @@ func typeAt(p, size, off uintptr) wire.Record {
 				continue
 			}
 		}
-		return r.With("path", path).With("leaf", t.String())
+		return r.With("path", path).With("leaf", t.String()).With("kind", t.Kind().String())
 	}
 }
 

@@ -56,39 +56,39 @@ func racefuncexit() {}
 // Called by the runtime and, through linkname, by internal/race.
 
 //go:nosplit
-func RaceRead(addr unsafe.Pointer) { ghostMem(gkRead, uintptr(addr), 0, sys.GetCallerPC()) }
+func RaceRead(addr unsafe.Pointer) { ghostMem(gkRead, uintptr(addr), 0, sys.GetCallerPC(), 0) }
 
 //go:linkname race_Read internal/race.Read
 //go:nosplit
-func race_Read(addr unsafe.Pointer) { ghostMem(gkRead, uintptr(addr), 0, sys.GetCallerPC()) }
+func race_Read(addr unsafe.Pointer) { ghostMem(gkRead, uintptr(addr), 0, sys.GetCallerPC(), 0) }
 
 //go:nosplit
-func RaceWrite(addr unsafe.Pointer) { ghostMem(gkWrite, uintptr(addr), 0, sys.GetCallerPC()) }
+func RaceWrite(addr unsafe.Pointer) { ghostMem(gkWrite, uintptr(addr), 0, sys.GetCallerPC(), 0) }
 
 //go:linkname race_Write internal/race.Write
 //go:nosplit
-func race_Write(addr unsafe.Pointer) { ghostMem(gkWrite, uintptr(addr), 0, sys.GetCallerPC()) }
+func race_Write(addr unsafe.Pointer) { ghostMem(gkWrite, uintptr(addr), 0, sys.GetCallerPC(), 0) }
 
 //go:nosplit
 func RaceReadRange(addr unsafe.Pointer, len int) {
-	ghostMem(gkReadRange, uintptr(addr), uintptr(len), sys.GetCallerPC())
+	ghostMem(gkReadRange, uintptr(addr), uintptr(len), sys.GetCallerPC(), 0)
 }
 
 //go:linkname race_ReadRange internal/race.ReadRange
 //go:nosplit
 func race_ReadRange(addr unsafe.Pointer, len int) {
-	ghostMem(gkReadRange, uintptr(addr), uintptr(len), sys.GetCallerPC())
+	ghostMem(gkReadRange, uintptr(addr), uintptr(len), sys.GetCallerPC(), 0)
 }
 
 //go:nosplit
 func RaceWriteRange(addr unsafe.Pointer, len int) {
-	ghostMem(gkWriteRange, uintptr(addr), uintptr(len), sys.GetCallerPC())
+	ghostMem(gkWriteRange, uintptr(addr), uintptr(len), sys.GetCallerPC(), 0)
 }
 
 //go:linkname race_WriteRange internal/race.WriteRange
 //go:nosplit
 func race_WriteRange(addr unsafe.Pointer, len int) {
-	ghostMem(gkWriteRange, uintptr(addr), uintptr(len), sys.GetCallerPC())
+	ghostMem(gkWriteRange, uintptr(addr), uintptr(len), sys.GetCallerPC(), 0)
 }
 
 func RaceErrors() int { return 0 }
@@ -153,9 +153,9 @@ func race_WriteObjectPC(t *abi.Type, addr unsafe.Pointer, callerpc, pc uintptr) 
 // ghostObject logs an access to a value of type t; one with components is a range.
 func ghostObject(kind uint8, t *_type, addr unsafe.Pointer, pc uintptr) {
 	if k := t.Kind(); k == abi.Array || k == abi.Struct {
-		ghostMem(kind+(gkReadRange-gkRead), uintptr(addr), t.Size_, pc)
+		ghostMem(kind+(gkReadRange-gkRead), uintptr(addr), t.Size_, pc, 0)
 	} else {
-		ghostMem(kind, uintptr(addr), 0, pc)
+		ghostMem(kind, uintptr(addr), 0, pc, 0)
 	}
 }
 
@@ -186,7 +186,7 @@ func ghostHeader(kind uint8, addr unsafe.Pointer, callpc, pc uintptr) {
 		return
 	}
 	if pc == abi.FuncPCABIInternal(chansend) || pc == abi.FuncPCABIInternal(closechan) {
-		ghostMem(kind, uintptr(addr), 0, callpc)
+		ghostMem(kind, uintptr(addr), 0, callpc, pc)
 		return
 	}
 	ghostPoint(kind+(gkMapRead-gkRead), uintptr(addr), 8, callpc, pc)
@@ -194,12 +194,12 @@ func ghostHeader(kind uint8, addr unsafe.Pointer, callpc, pc uintptr) {
 
 //go:nosplit
 func racewriterangepc(addr unsafe.Pointer, sz, callpc, pc uintptr) {
-	ghostMem(gkWriteRange, uintptr(addr), sz, callpc)
+	ghostMem(gkWriteRange, uintptr(addr), sz, callpc, 0)
 }
 
 //go:nosplit
 func racereadrangepc(addr unsafe.Pointer, sz, callpc, pc uintptr) {
-	ghostMem(gkReadRange, uintptr(addr), sz, callpc)
+	ghostMem(gkReadRange, uintptr(addr), sz, callpc, 0)
 }
 
 // Order.

@@ -180,7 +180,7 @@ func ghostHB(kind uint8, gp *g, addr unsafe.Pointer) {
 // the runtime reports on behalf of the goroutine in the middle of an operation.
 //
 //go:nosplit
-func ghostMem(kind uint8, addr, size, pc uintptr) {
+func ghostMem(kind uint8, addr, size, pc, aux uintptr) {
 	if !ghostActive {
 		return
 	}
@@ -188,7 +188,7 @@ func ghostMem(kind uint8, addr, size, pc uintptr) {
 	if gp != gp.m.curg || gp.ghost.world != ghost.world || addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
 		return
 	}
-	ghostLog(kind, gp.ghost.id, addr, size, pc, 0)
+	ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
 }
 
 // ghostAlloc notes a new object: while stacks are captured, for its type; and

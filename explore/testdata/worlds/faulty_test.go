@@ -131,11 +131,12 @@ func TestTimerRace(t *testing.T) {
 
 // TestEndless never ends, and passes through scheduling points.
 func TestEndless(t *testing.T) {
-	var n atomic.Int64
 	for {
-		n.Add(1)
+		shared.Add(1)
 	}
 }
+
+var shared atomic.Int64
 
 // TestEndlessLoop never ends and has no scheduling point.
 func TestEndlessLoop(t *testing.T) {
