@@ -54,6 +54,8 @@ var schedulerEdits = []overlay.Edit{
 		Why: "the timeline shows who waits"},
 	{File: "runtime/proc.go", In: "ready", Op: after, Anchor: "casgstatus(gp, _Gwaiting, _Grunnable)", Text: "; if ghostActive { ghostWake(gp) }",
 		Why: "and who wakes"},
+	{File: "runtime/proc.go", In: "casgstatus", Op: replace, Anchor: "gp.trackingSeq%gTrackingPeriod == 0", Text: "!ghostActive && gp.trackingSeq%gTrackingPeriod == 0",
+		Why: "a metric that asks for the real time at every eighth switch"},
 	{File: "runtime/debug.go", In: "GOMAXPROCS", Op: atStart, Text: "if ghostActive { return ghostProcs(n) }",
 		Why: "the world lives on one P whatever the test asks for"},
 }
@@ -155,6 +157,11 @@ func syncEdits() (list []overlay.Edit) {
 }
 
 var testingEdits = []overlay.Edit{
+	{File: "testing/testing.go", In: "T.report", Op: atStart, Text: "if guest.On() && !t.Failed() { return }",
+		Why: "a line for nobody, which takes as long as a small test"},
+	{File: "testing/testing.go", Op: imports, Text: "internal/ghostread/guest", Why: "for the edit above"},
+	{File: "testing/testing.go", In: "tRunner", Op: replace, Anchor: "callerName(0)", Text: `"testing.tRunner"`,
+		Why: "what it always returns, without walking the stack"},
 	{File: "testing/testing.go", In: "runTests", Op: atStart,
 		Text: "if ran, ok, on := ghostExplore(modulePath, importPath, matchString, tests); on { return ran, ok }",
 		Why:  "the loop over executions takes the place of the loop over tests"},

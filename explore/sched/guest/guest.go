@@ -32,8 +32,10 @@ import (
 // to w, and reports how it ended. It returns only if the test did.
 type Test func(w io.Writer) (failed, skipped bool)
 
+var on = os.Getenv(wire.JobVariable) != ""
+
 // On reports whether this process is to explore.
-func On() bool { return os.Getenv(wire.JobVariable) != "" }
+func On() bool { return on }
 
 // Main does the job that the environment names. find returns a test by name,
 // nil if there is none. Main reports whether the job could be done.
@@ -98,7 +100,8 @@ type loop struct {
 	seen     map[uint64]int // how often a candidate with this key was met
 	out      output
 	leaked   int
-	sinceGC  int
+	live     uint64 // bytes of the heap after the last collection
+	scratch  goroutine
 
 	// Set by the body of the execution that ran last.
 	returned, failed, skipped bool
@@ -214,20 +217,22 @@ func (l *loop) search() {
 	send(wire.Record{Kind: "end"})
 }
 
-// tired collects garbage from time to time, and reports whether so much is
-// left behind by earlier executions that a fresh process should go on.
+// Bounds of the heap: a small one stays in the caches of the CPU, and what
+// many executions leave behind calls for a fresh process.
+const (
+	collectAt = 24 << 20
+	freshAt   = 512 << 20
+	leakedAt  = 5000 // goroutines
+)
+
+// tired collects garbage when it is time, and reports whether so much is left
+// behind by earlier executions that a fresh process should go on.
 func (l *loop) tired() bool {
-	l.sinceGC++
-	if l.sinceGC&31 != 0 {
-		return l.leaked > 5000
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	if m.HeapAlloc > 64<<20 {
+	if runtimeHeap() > l.live+collectAt {
 		runtime.GC()
-		runtime.ReadMemStats(&m)
+		l.live = runtimeHeap()
 	}
-	return l.leaked > 5000 || m.HeapAlloc > 512<<20
+	return l.leaked > leakedAt || l.live > freshAt
 }
 
 // look finds the candidates of the execution that just ended.

@@ -21,6 +21,9 @@ func runtimeGoroutine(id int32, to *goroutine) bool
 //go:linkname runtimeClearPools
 func runtimeClearPools()
 
+//go:linkname runtimeHeap
+func runtimeHeap() uint64
+
 //go:linkname runtimeIsType
 func runtimeIsType(p uintptr) bool
 
@@ -72,9 +75,8 @@ type goroutine struct {
 // stuck returns the goroutines of the world that ended without having ended.
 func (l *loop) stuck(c *config) (list []goroutine) {
 	for id := int32(1); id <= c.goroutines; id++ {
-		var g goroutine
-		if runtimeGoroutine(id, &g) {
-			list = append(list, g)
+		if runtimeGoroutine(id, &l.scratch) {
+			list = append(list, l.scratch)
 		}
 	}
 	return list

@@ -101,10 +101,11 @@ var ghost struct {
 
 	// Contact with what we do not control.
 	idleSince int64
+	idles     uint64
 	polled    uint64
 	external  bool
 
-	run [ghostMaxG]guintptr // runnable, by ascending id
+	run [ghostMaxG]int32    // ids of the runnable ones, ascending
 	all [ghostMaxG]guintptr // by id; 0 once it has ended
 	ids [ghostMaxG]int32
 }
@@ -222,21 +223,23 @@ func ghostClaim(gp *g) bool {
 }
 
 func ghostInsert(gp *g) {
-	i := ghost.nrun
-	for i > 0 && ghost.run[i-1].ptr().ghost.id > gp.ghost.id {
+	i, id := ghost.nrun, gp.ghost.id
+	for i > 0 && ghost.run[i-1] > id {
 		ghost.run[i] = ghost.run[i-1]
 		i--
 	}
-	ghost.run[i].set(gp)
+	ghost.run[i] = id
 	ghost.nrun++
 }
 
 func ghostRemove(gp *g) {
-	n := ghost.nrun
+	n, id := ghost.nrun, gp.ghost.id
 	for i := int32(0); i < n; i++ {
-		if ghost.run[i].ptr() == gp {
-			copy(ghost.run[i:n-1], ghost.run[i+1:n])
-			ghost.nrun = n - 1
+		if ghost.run[i] == id {
+			for n--; i < n; i++ {
+				ghost.run[i] = ghost.run[i+1]
+			}
+			ghost.nrun = n
 			return
 		}
 	}
@@ -252,7 +255,7 @@ func ghostDecide(cur *g, kind uint8) *g {
 	}
 	pending := cur != nil
 	for i := int32(0); i < ghost.nrun; i++ {
-		x := ghost.run[i].ptr().ghost.id
+		x := ghost.run[i]
 		if pending && id < x {
 			ghost.ids[m] = id
 			m++
@@ -403,9 +406,6 @@ func ghostQuiet(d int32) { getg().ghost.quiet += d }
 // ghostPick is called by findRunnable, on g0, when the scheduler's own queues
 // are empty. again asks it to look at them once more.
 func ghostPick() (gp *g, again bool) {
-	if ghost.stop == 0 && ghost.shared.steps&63 == 0 && nanotime() > ghost.deadline {
-		ghost.stop = ghostTime
-	}
 	if ghost.stop != 0 {
 		ghostFinish(ghost.stop)
 		return nil, true
@@ -426,7 +426,7 @@ func ghostPick() (gp *g, again bool) {
 		case 0:
 			return nil, ghostIdle()
 		case 1:
-			gp = ghost.run[0].ptr()
+			gp = ghost.all[ghost.run[0]].ptr()
 		default:
 			gp = ghostDecide(nil, 0)
 		}

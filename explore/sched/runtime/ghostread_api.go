@@ -141,6 +141,12 @@ func ghostread_clearpools() {
 	releasem(mp)
 }
 
+// ghostread_heap returns about how many bytes of the heap are in use or not yet
+// collected.
+//
+//go:linkname ghostread_heap internal/ghostread/guest.runtimeHeap
+func ghostread_heap() uint64 { return gcController.heapLive.Load() }
+
 // ghostread_istype reports whether p points to a type descriptor of the binary.
 //
 //go:linkname ghostread_istype internal/ghostread/guest.runtimeIsType

@@ -111,6 +111,10 @@ func ghostUnstarve() {
 // ghostIdle is called when no goroutine of the world can run: wait for the
 // outside, or let time pass, or end the execution.
 func ghostIdle() (again bool) {
+	if ghost.idles++; ghost.idles&63 == 0 && nanotime() > ghost.deadline {
+		ghost.stop = ghostTime
+		return true
+	}
 	io, call := ghostOutside()
 	when := ghostTimers.wakeTime()
 	if io || call {

@@ -30,14 +30,13 @@ func ghostExplore(modulePath, importPath string, matchString func(pat, str strin
 }
 
 func ghostOnce(modulePath, importPath string, matchString func(pat, str string) (bool, error), test InternalTest, w io.Writer) (failed, skipped bool) {
-	ctx, cancel := context.WithCancel(context.Background())
 	t := &T{
 		common: common{
 			signal:     make(chan bool, 1),
 			barrier:    make(chan bool),
 			w:          w,
-			ctx:        ctx,
-			cancelCtx:  cancel,
+			ctx:        context.Background(),
+			cancelCtx:  func() {},
 			modulePath: modulePath,
 			importPath: importPath,
 		},
