@@ -22,7 +22,7 @@ type Replayed struct {
 // Replay runs the schedule of f in a fresh process. Findings of the replay
 // have no replay file of their own.
 func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
-	o := Options{Strategy: "mix", MaxSteps: f.MaxSteps, NoRace: f.NoRace, Wall: time.Unix(0, f.Wall)}
+	o := Options{Strategy: "mix", MaxSteps: f.MaxSteps, Short: f.Short, NoRace: f.NoRace, Wall: time.Unix(0, f.Wall)}
 	s, err := NewSession(p, f.Test, o, nil, nil)
 	if err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir,
 		Kind: string(f.Kind), Fingerprint: f.Fingerprint, Title: f.Title,
 		Seed: c.seed, Execution: c.execution, Strategy: c.strategy, Wall: s.opts.Wall.UnixNano(),
-		MaxSteps: s.opts.MaxSteps, NoRace: s.opts.NoRace,
+		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace,
 		Hash: fmt.Sprintf("%016x", t.header.Hash), Decisions: c.decisions,
 	}
 	w := &finding.Witness{

@@ -34,8 +34,9 @@ type Options struct {
 	Strategy string        // random, sticky, pct, mix; default mix
 	Depth    int           // of pct; default 3
 	Seed     uint64        // default 1
-	MaxSteps uint64        // scheduling points of one execution; default 1,000,000
+	MaxSteps uint64        // scheduling points with a choice, of one execution; default 1,000,000
 	MaxTime  time.Duration // real time of one execution; default 10 s
+	Short    bool          // set the test's flag -short
 	NoRace   bool          // do not look for data races
 	Wall     time.Time     // what the wall clock says at the start of each execution; default: now, to the second
 	Replays  string        // directory for replay files; "" for none
@@ -82,7 +83,7 @@ func (o Options) job(mode, test string) *wire.Job {
 	return &wire.Job{
 		Mode: mode, Test: test, Strategy: o.Strategy, Depth: o.Depth, Seed: o.Seed,
 		MaxSteps: o.MaxSteps, MaxTime: int64(o.MaxTime), Wall: o.Wall.UnixNano(), Race: !o.NoRace,
-		MaxDecisions: 1 << 20, MaxEvents: 1 << 21, MaxWords: 1 << 23,
+		Short: o.Short, MaxDecisions: 1 << 20, MaxEvents: 1 << 21, MaxWords: 1 << 23,
 	}
 }
 
@@ -112,6 +113,8 @@ type Session struct {
 	external   bool
 	logFull    bool
 	unrepeated int
+	unchecked  int
+	alone      bool // the test has one goroutine
 	known      map[uint64]*known
 	held       []held
 	found      []finding.Finding
@@ -194,6 +197,10 @@ func (s *Session) Outcome() finding.Outcome {
 		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("%d of %d executions were cut short: %s", s.cut, s.executions, s.limit)
 	case s.logFull:
 		o.Verdict, o.Reason = finding.Unknown, "executions are longer than the event log: races late in them may have been missed"
+	case s.unchecked > 0 && len(s.known) == 0:
+		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("no time was left to check %d candidates", s.unchecked)
+	case s.alone:
+		o.Reason = "one goroutine, hence one schedule"
 	case s.unrepeated > 0:
 		o.Reason = fmt.Sprintf("%d candidates did not repeat in a fresh process", s.unrepeated)
 	}

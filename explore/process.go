@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -78,7 +79,7 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cmd := exec.CommandContext(ctx, p.Path, "-test.run=^$", "-test.timeout=0")
+	cmd := exec.CommandContext(ctx, p.Path, "-test.run=^$", "-test.timeout=0", "-test.short="+strconv.FormatBool(job.Short))
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.Env = append(cmd.Env, wire.JobVariable+"="+jobFile, "PWD="+p.Dir, "GOTRACEBACK=single", "GOMAXPROCS=1")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,10 +33,14 @@ type held struct {
 	f finding.Finding
 }
 
+// overrun is how much longer than its slice an execution may take.
+const overrun = 2 * time.Second
+
 // process makes executions in one process, up to number last.
 func (s *Session) process(ctx context.Context, last uint64, until time.Time) error {
 	job := s.opts.job(wire.Search, s.test)
 	job.First, job.Last, job.Until = s.next, last, until.UnixNano()
+	job.MaxTime = int64(min(s.opts.MaxTime, time.Until(until)+overrun))
 	before := struct{ executions, steps, passed, cut uint64 }{s.executions, s.steps, s.passed, s.cut}
 	finished := false
 	var cands []candidate
@@ -60,6 +65,8 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 			s.logFull = true
 		case "again", "end":
 			finished = true
+		case "alone":
+			finished, s.ended, s.alone = true, true, true
 		}
 		return nil
 	})
@@ -85,6 +92,10 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		}
 	}
 	for _, c := range cands {
+		if time.Since(until) > overrun && s.known[c.key] == nil {
+			s.unchecked++ // the same candidate comes again, if there is another slice
+			continue
+		}
 		if err := s.try(ctx, c); err != nil {
 			return err
 		}
@@ -224,7 +235,7 @@ func (s *Session) settle(ctx context.Context) error {
 	// No execution has passed. Whether the test or the control is to blame,
 	// an ordinary run tells.
 	if s.plain == nil {
-		r, err := s.program.plain(ctx, s.test)
+		r, err := s.program.plain(ctx, s.test, s.opts.Short)
 		if err != nil {
 			return err
 		}
@@ -259,11 +270,11 @@ type plainRun struct {
 }
 
 // plain runs the test once, uncontrolled.
-func (p Program) plain(ctx context.Context, test string) (*plainRun, error) {
+func (p Program) plain(ctx context.Context, test string, short bool) (*plainRun, error) {
 	const limit = 20 * time.Second
 	ctx2, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx2, p.Path, "-test.run=^"+test+"$", "-test.timeout=0")
+	cmd := exec.CommandContext(ctx2, p.Path, "-test.run=^"+test+"$", "-test.timeout=0", "-test.short="+strconv.FormatBool(short))
 	cmd.Dir = p.Dir
 	cmd.Env = append(cmd.Environ(), p.Env...)
 	cmd.WaitDelay = time.Second

@@ -90,7 +90,7 @@ var faulty = map[string]struct {
 	"TestEndless":        {reason: "every execution was cut short: step limit"},
 	"TestEndlessLoop":    {reason: "every execution was cut short: time limit"},
 	"TestBlockedOutside": {reason: "every execution was cut short: time limit"},
-	"TestPollContext":    {reason: "every execution was cut short: a loop polls"},
+	"TestPollTooSlow":    {reason: "every execution was cut short: a loop polls"},
 	"TestAlwaysFails":    {reason: "fails without exploration too"},
 	"TestSkipped":        {reason: "no execution was made"},
 }

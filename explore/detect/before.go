@@ -62,7 +62,7 @@ func (r *reach) set(g int32, knows bool) {
 
 // enter is what goroutine 0 learns as a finalizer: everything.
 func (r *reach) enter(e *event.Event) {
-	if e.G == 0 && !r.firing && (e.Kind.IsMemory() || e.Kind >= event.Acquire && e.Kind <= event.ReleaseAcquire || e.Kind == event.Spawn) {
+	if e.G == 0 && !r.firing && (e.Kind.IsMemory() || e.Kind.IsLock() || e.Kind >= event.Acquire && e.Kind <= event.ReleaseAcquire || e.Kind == event.Spawn) {
 		r.final = true
 	}
 }
@@ -77,7 +77,7 @@ func (r *reach) step(e *event.Event) {
 		r.firing = false
 		return
 	case event.Adopt:
-		r.goroutines[e.G] = false
+		r.goroutines[e.G] = e.Aux == 1
 		return
 	case event.Alloc:
 		for a := range r.objects {

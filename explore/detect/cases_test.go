@@ -25,6 +25,13 @@ func spawn(g, child int32) event.Event {
 	return e
 }
 
+// final is what a goroutine that runs finalizers or cleanups does first.
+func final(g int32) event.Event {
+	e := ev(g, event.Adopt, 0)
+	e.Aux = 1
+	return e
+}
+
 func unsync(e event.Event) event.Event {
 	e.Flags |= event.Unsync
 	return e
@@ -255,6 +262,22 @@ func TestRun(t *testing.T) {
 		{"a goroutine from before is ordered after nothing", []event.Event{
 			ev(1, event.Write, x), ev(2, event.Adopt, 0), ev(2, event.Read, x),
 		}, [][2]int32{{0, 2}}},
+
+		{"unless it runs finalizers: then after everything so far", []event.Event{
+			spawn(1, 2), ev(2, event.Write, x), final(3), ev(3, event.Write, x), ev(2, event.Write, x),
+		}, [][2]int32{{3, 4}}},
+		{"each time it does", []event.Event{
+			spawn(1, 2), final(3), ev(2, event.Write, x), final(3), ev(3, event.Write, x),
+		}, nil},
+		{"cleanups of one batch are not ordered", []event.Event{
+			final(2), spawn(2, 3), ev(3, event.Write, x), spawn(2, 4), ev(4, event.Write, x),
+		}, [][2]int32{{2, 4}}},
+		{"a mutex is overwritten while another goroutine locks it", []event.Event{
+			spawn(1, 2), ev(1, event.Write, mu), ev(2, event.Lock, mu), ev(2, event.Acquire, mu),
+		}, [][2]int32{{1, 2}}},
+		{"operations on a mutex do not race", []event.Event{
+			spawn(1, 2), ev(1, event.Lock, mu), ev(2, event.TryLock, mu), ev(1, event.Unlock, mu),
+		}, nil},
 
 		{"a goroutine that was not joined is not its successor's past", []event.Event{
 			spawn(1, 2), ev(2, event.Write, x), ev(2, event.Exit, 0), spawn(1, 3), ev(3, event.Write, x),

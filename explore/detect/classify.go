@@ -67,9 +67,9 @@ func Classify(log []event.Event, r Race, funcName func(pc uint64) string) Ghost 
 	}
 	first, second := &log[r.First], &log[r.Second]
 	switch {
-	case first.Kind.IsWrite() && second.Kind.IsWrite():
+	case writes(first) && writes(second):
 		return g
-	case first.Kind.IsWrite():
+	case writes(first):
 		g.Read, g.Write = r.Second, r.First
 	default:
 		g.Read, g.Write = r.First, r.Second
@@ -82,7 +82,7 @@ func Classify(log []event.Event, r Race, funcName func(pc uint64) string) Ghost 
 		if read.Kind == event.MapRead {
 			g.Kind = mapKind(funcName(read.Aux))
 		}
-	case read.Kind == event.MapRead || read.Kind.IsAtomic() || write.Kind.IsAtomic():
+	case read.Kind == event.MapRead || read.Kind.IsAtomic() || write.Kind.IsAtomic() || write.Kind.IsLock():
 	case lo>>3 != hi>>3:
 		g.Kind = KindTorn
 		g.Mixed = mixed(log, g.Read)
@@ -93,6 +93,10 @@ func Classify(log []event.Event, r Race, funcName func(pc uint64) string) Ghost 
 	}
 	return g
 }
+
+// writes reports whether e changes what it touches. Lock operations do, but are
+// nobody's origin: what they write is no value.
+func writes(e *event.Event) bool { return e.Kind.IsWrite() || e.Kind.IsLock() }
 
 // mapKind returns the kind of a map read by its runtime function. Releases
 // name them differently: runtime.mapaccess1_faststr, runtime.mapiternext,

@@ -154,7 +154,7 @@ func TestClassifyOfRandomRaces(t *testing.T) {
 		for _, r := range d.Run(log) {
 			g := Classify(log, r, functionName)
 			kinds[g.Kind]++
-			if g.Read >= 0 && (log[g.Read].Kind.IsWrite() || !log[g.Write].Kind.IsWrite()) {
+			if g.Read >= 0 && (writes(&log[g.Read]) || !writes(&log[g.Write])) {
 				t.Fatalf("seed %d: Classify(%v) = %+v, which reads by a write or writes by a read", seed, r, g)
 			}
 			if g.Origin >= g.Read && g.Origin >= 0 {

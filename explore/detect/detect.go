@@ -41,6 +41,9 @@
 //     is no access.
 //   - Read, Write, MapRead, MapWrite and atomics touch the one byte at Addr,
 //     the first of their object, as the compiler's hooks give no size.
+//   - An operation on a mutex touches the byte at Addr as an atomic write does,
+//     and orders nothing itself. So a mutex that is copied or overwritten while
+//     others use it is found.
 //   - Alloc forgets accesses and objects in its bytes. Without it an address
 //     that the allocator hands out again connects two objects: GOROOT's
 //     TestNoRaceDeferAtomicStore frees small structs that were stored to
@@ -50,9 +53,12 @@
 // timer function, which starts with what the timer object knows (what the
 // goroutine that armed it released) and with nothing that other firings know:
 // if they shared one clock, two timers would order the goroutines that armed
-// them. Outside it is the finalizer goroutine, which is ordered after all that
-// happened before, as in TSan: an object is found dead after its last use, but
-// the log does not say which goroutines had to let go of it.
+// them. Outside it is the runtime itself, ordered after all that happened.
+//
+// A goroutine that runs finalizers or cleanups says so by an Adopt with Aux 1
+// each time it begins, and is ordered after all that happened before, as in
+// TSan: an object is found dead after its last use, but the log does not say
+// which goroutines had to let go of it.
 //
 // # Limits
 //
@@ -129,7 +135,7 @@ func (d *Detector) Run(log []event.Event) []Race {
 	for i := range log {
 		e := &log[i]
 		k := e.Kind
-		if k > event.ReleaseAcquire && k < event.Spawn || k == event.None {
+		if k > event.ReleaseAcquire && k < event.Spawn && !(k >= event.Lock && k <= event.RUnlock) || k == event.None {
 			continue
 		}
 		if e.G != g || g == 0 {
@@ -166,6 +172,10 @@ func (d *Detector) Run(log []event.Event) []Race {
 				d.single(e.Addr, t, write, int32(i))
 				d.release(t, e.Addr) // a store of the join
 			}
+		case event.Lock, event.TryLock, event.Unlock, event.RLock, event.TryRLock, event.RUnlock:
+			if e.Addr != 0 {
+				d.single(e.Addr, t, write, int32(i))
+			}
 		case event.Acquire:
 			if e.Flags&event.Unsync == 0 {
 				d.acquire(t, e.Addr)
@@ -194,7 +204,7 @@ func (d *Detector) Run(log []event.Event) []Race {
 			d.order.system = noLane
 			g = 0
 		case event.Adopt:
-			d.adopt(e.G)
+			d.adopt(e.G, e.Aux == 1)
 			g = 0
 		case event.Alloc:
 			d.alloc(e.Addr, uint64(e.Size))

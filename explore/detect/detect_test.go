@@ -64,7 +64,11 @@ func randomLog(r *rand.Rand) []event.Event {
 				}
 			}
 		case k < 25:
-			e.G, e.Kind = next, event.Adopt
+			e.G, e.Kind, e.Aux = next, event.Adopt, r.Uint64N(2)
+			if e.Aux == 1 && r.IntN(2) == 0 {
+				e.G = live[r.IntN(len(live))]
+				break
+			}
 			live = append(live, next)
 			next++
 		case k < 26:

@@ -58,7 +58,14 @@ func newGraph(log []event.Event) *graph {
 			}
 			continue
 		case e.Kind == event.Adopt:
-			delete(last, e.G)
+			if n, ok := last[e.G]; ok && e.Aux == 1 {
+				g.edge(n, before)
+			}
+			for n := range before {
+				if n%2 == 1 && e.Aux == 1 {
+					g.edge(n, before)
+				}
+			}
 			g.edge(before, after)
 			last[e.G] = after
 			continue
@@ -66,7 +73,7 @@ func newGraph(log []event.Event) *graph {
 			g.edge(system, before)
 			system = after
 		case e.G == 0:
-			if e.Kind.IsMemory() || e.Kind >= event.Acquire && e.Kind <= event.ReleaseAcquire || e.Kind == event.Spawn {
+			if e.Kind.IsMemory() || e.Kind.IsLock() || e.Kind >= event.Acquire && e.Kind <= event.ReleaseAcquire || e.Kind == event.Spawn {
 				for n := range before {
 					if n%2 == 1 {
 						g.edge(n, before)
@@ -113,11 +120,13 @@ func bytesOf(e *event.Event) (lo, hi uint64) {
 	switch {
 	case e.Kind == event.ReadRange || e.Kind == event.WriteRange:
 		return e.Addr, e.Addr + uint64(e.Size) - 1
-	case e.Kind.IsAtomic() && e.Flags&event.Unsync != 0, !e.Kind.IsMemory():
+	case e.Kind.IsAtomic() && e.Flags&event.Unsync != 0, !e.Kind.IsMemory() && !e.Kind.IsLock():
 		return 1, 0
 	}
 	return e.Addr, e.Addr
 }
+
+func plainly(e *event.Event) bool { return !e.Kind.IsAtomic() && !e.Kind.IsLock() }
 
 // oracle returns every pair of accesses that race.
 func oracle(log []event.Event) map[[2]int32]bool {
@@ -128,7 +137,7 @@ func oracle(log []event.Event) map[[2]int32]bool {
 		for i := range j {
 			a, b := &log[i], &log[j]
 			ilo, ihi := bytesOf(a)
-			if ilo > ihi || jlo > jhi || !a.Kind.IsWrite() && !b.Kind.IsWrite() || a.Kind.IsAtomic() && b.Kind.IsAtomic() || g.ordered(i, j) {
+			if ilo > ihi || jlo > jhi || !writes(a) && !writes(b) || !plainly(a) && !plainly(b) || g.ordered(i, j) {
 				continue
 			}
 			for at := max(ilo, jlo); at <= min(ihi, jhi); at++ {

@@ -232,9 +232,8 @@ func (d *Detector) laneOf(g int32) int32 {
 	return t
 }
 
-// systemLane returns the lane of goroutine 0. The finalizer acquires
-// everything before each of its events; all others start a new epoch then, so
-// that what they do later is not taken for known.
+// systemLane returns the lane of goroutine 0. Outside of timer functions it
+// acquires everything before each of its events.
 func (d *Detector) systemLane() int32 {
 	o := &d.order
 	if o.system != noLane {
@@ -244,14 +243,20 @@ func (d *Detector) systemLane() int32 {
 		o.final = o.open(nil)
 		o.lanes[o.final].shared = true // never taken over
 	}
-	o.grow(o.final, int(o.n))
+	o.learn(o.final)
+	return o.final
+}
+
+// learn lets lane to acquire everything. All others start a new epoch, so that
+// what they do later is not taken for known.
+func (o *order) learn(to int32) {
+	o.grow(to, int(o.n))
 	for t := int32(0); t < o.n; t++ {
-		if t != o.final {
-			o.lanes[o.final].clock[t] = o.lanes[t].epoch
+		if t != to {
+			o.lanes[to].clock[t] = o.lanes[t].epoch
 			o.step(t)
 		}
 	}
-	return o.final
 }
 
 // spawn starts goroutine g, ordered after what lane t did.
@@ -264,8 +269,14 @@ func (d *Detector) spawn(t, g int32) {
 	}
 }
 
-// adopt starts goroutine g, ordered after nothing.
-func (d *Detector) adopt(g int32) {
+// adopt starts goroutine g, ordered after nothing, or, if it is about to run
+// finalizers or cleanups, takes it to be ordered after everything so far: an
+// object is found dead after its last use.
+func (d *Detector) adopt(g int32, final bool) {
+	if final {
+		d.order.learn(d.laneOf(g))
+		return
+	}
 	d.order.bind(g, d.order.open(nil))
 }
 

@@ -70,7 +70,7 @@ const (
 	Wake                       // the goroutine G made goroutine Aux runnable
 	TimerFire                  // virtual time reached the timer at Addr; G is 0; Aux is the virtual time in ns
 	TimerDone                  // the timer's function returned
-	Adopt                      // a goroutine from before this execution joined it under id G
+	Adopt                      // a goroutine from before this execution joined it under id G; Aux is 1 if all that happened so far is known to it
 	Alloc                      // Size bytes at Addr are a new object: nothing known about the address holds any more
 	Stop                       // the goroutine panicked; nothing follows in its lane
 )
@@ -105,6 +105,11 @@ func (k Kind) IsMemory() bool { return k >= Read && k <= MapWrite }
 
 // IsAtomic reports whether k is an operation of sync/atomic.
 func (k Kind) IsAtomic() bool { return k >= AtomicLoad && k <= AtomicRMW }
+
+// IsLock reports whether k is an operation on a mutex. It touches the mutex as
+// an atomic write does: a plain access to the mutex that is not ordered with it
+// is a race. What it orders is said by events of its own.
+func (k Kind) IsLock() bool { return k >= Lock && k <= RUnlock }
 
 // IsWrite reports whether k, a memory event, changes what it touches.
 func (k Kind) IsWrite() bool {

@@ -40,6 +40,7 @@ type File struct {
 	Seed        uint64 `json:"seed,string"` // of the execution
 	Wall        int64  `json:"wall"`        // ns since 1970 at its start
 	MaxSteps    uint64 `json:"max_steps"`
+	Short       bool   `json:"short,omitempty"`
 	NoRace      bool   `json:"no_race,omitempty"`
 	Hash        string `json:"hash"`
 	Decisions   string `json:"decisions"` // goroutine ids, runs as id*count

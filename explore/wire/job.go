@@ -23,10 +23,11 @@ type Job struct {
 	First    uint64 // number of the first execution
 	Last     uint64
 	Until    int64  // ns since 1970; no execution starts later; 0: no end
-	MaxSteps uint64 // scheduling points of one execution
+	MaxSteps uint64 // scheduling points with a choice, of one execution
 	MaxTime  int64  // ns of real time for one execution
 	Wall     int64  // what the wall clock says at the start of each execution, ns since 1970
 	Race     bool
+	Short    bool // the process is started with -test.short; not part of the job file
 
 	MaxDecisions int
 	MaxEvents    int

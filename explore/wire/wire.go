@@ -50,7 +50,7 @@ type Header struct {
 const (
 	Done       = 1 + iota // the test returned and all went quiet
 	Deadlock              // the test did not return and nobody can run
-	Steps                 // too many scheduling points
+	Steps                 // too many scheduling points with a choice
 	Time                  // too long by the real clock
 	Decisions             // decision log full
 	Goroutines            // too many goroutines

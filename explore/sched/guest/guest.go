@@ -41,6 +41,7 @@ func On() bool { return on }
 // nil if there is none. Main reports whether the job could be done.
 func Main(find func(name string) Test) bool {
 	text, err := os.ReadFile(os.Getenv(wire.JobVariable))
+	os.Unsetenv(wire.JobVariable) // a test may start this binary again
 	if err != nil {
 		return complain(err.Error())
 	}
@@ -102,6 +103,7 @@ type loop struct {
 	leaked   int
 	live     uint64 // bytes of the heap after the last collection
 	scratch  goroutine
+	alone    bool // no execution had more than one goroutine of the test
 
 	// Set by the body of the execution that ran last.
 	returned, failed, skipped bool
@@ -201,6 +203,7 @@ func (l *loop) search() {
 		return
 	}
 	l.strategy = s
+	l.alone = true
 	for n := j.First; n <= j.Last; n++ {
 		if n&15 == 0 && j.Until != 0 && time.Now().UnixNano() > j.Until {
 			break
@@ -209,6 +212,11 @@ func (l *loop) search() {
 		l.look(c)
 		l.head.TotalSteps += l.head.Steps
 		l.head.Executions++
+		l.alone = l.alone && c.goroutines <= 2 // the one that runs the tests, and this test
+		if l.alone && n-j.First >= aloneAfter {
+			send(wire.Record{Kind: "alone"})
+			return
+		}
 		if l.tired() && n < j.Last {
 			send(wire.Record{Kind: "again"}.Uint("next", n+1))
 			return
@@ -230,6 +238,7 @@ const (
 func (l *loop) tired() bool {
 	if runtimeHeap() > l.live+collectAt {
 		runtime.GC()
+		runtimeFinalize()
 		l.live = runtimeHeap()
 	}
 	return l.leaked > leakedAt || l.live > freshAt
@@ -241,7 +250,7 @@ func (l *loop) look(c *config) {
 	if l.job.Race {
 		log = unsafe.Slice((*event.Event)(c.events), l.head.Events)
 		races := l.detector.Run(log)
-		if !l.detector.Exact() && l.seen[8] == 0 {
+		if !l.detector.Exact() && c.goroutines > 2 && l.seen[8] == 0 {
 			l.seen[8]++
 			send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
 		}
@@ -263,11 +272,6 @@ func (l *loop) look(c *config) {
 			}
 		}
 	}
-	if c.loose {
-		// Time was pushed: how the test ended may be our doing.
-		l.cutShort(c, wire.Polling)
-		return
-	}
 	switch {
 	case c.reason == wire.Deadlock:
 		stuck := l.stuck(c)
@@ -281,6 +285,8 @@ func (l *loop) look(c *config) {
 		}
 	case c.reason != wire.Done && !l.returned:
 		l.cutShort(c, int(c.reason))
+	case c.loose && l.failed:
+		l.cutShort(c, wire.Polling) // time was pushed on, and the test may mind
 	default:
 		if l.failed {
 			key := hashString(3, places(string(l.out.b)))
@@ -296,7 +302,7 @@ func (l *loop) look(c *config) {
 		l.seen[5]++
 		send(wire.Record{Kind: "external"})
 	}
-	if c.full && l.seen[6] == 0 {
+	if c.full && c.goroutines > 2 && l.seen[6] == 0 {
 		l.seen[6]++
 		send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
 	}
@@ -339,6 +345,10 @@ func (l *loop) cutShort(c *config, reason int) {
 		send(wire.Record{Kind: "limit"}.Int("reason", int64(reason)).Uint("execution", l.head.Execution).Uint("steps", l.head.Steps))
 	}
 }
+
+// aloneAfter is how many executions are made of a test that has one goroutine:
+// there is one schedule, but maps and selects have several orders.
+const aloneAfter = 10
 
 // looks is how many executions are looked at closely for one race.
 const looks = 1000

@@ -21,6 +21,9 @@ func runtimeGoroutine(id int32, to *goroutine) bool
 //go:linkname runtimeClearPools
 func runtimeClearPools()
 
+//go:linkname runtimeFinalize
+func runtimeFinalize()
+
 //go:linkname runtimeHeap
 func runtimeHeap() uint64
 

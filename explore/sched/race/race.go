@@ -265,11 +265,15 @@ func racegostart(pc uintptr) uintptr { return 1 }
 //go:nosplit
 func racegoend() {}
 
+// racectxstart and racectxend bracket one function that runtime.AddCleanup
+// was given: it is a goroutine of its own as far as order goes.
+//
 //go:nosplit
-func racectxstart(pc, spawnctx uintptr) uintptr { return 1 }
+func racectxstart(pc, spawnctx uintptr) uintptr { return ghostCleanup(pc) }
 
 //go:nosplit
-func racectxend(racectx uintptr) {}
+func racectxend(racectx uintptr) { ghostCleaned(racectx) }
 
-//go:nosplit
-func racefingo() {}
+// racefingo is called by the goroutines that run finalizers and cleanups,
+// before they do.
+func racefingo() { ghostFinal() }

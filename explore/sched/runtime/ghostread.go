@@ -48,7 +48,7 @@ type ghostG struct {
 const (
 	ghostDone       = 1 + iota // the test returned and all went quiet
 	ghostDeadlock              // the test did not return and nobody can run
-	ghostSteps                 // too many scheduling points
+	ghostSteps                 // too many scheduling points with a choice
 	ghostTime                  // too long by the real clock
 	ghostDecisions             // decision log full
 	ghostGoroutines            // too many goroutines
@@ -83,8 +83,8 @@ var ghost struct {
 	choose   func(*ghostChoice) int32
 	shared   *ghostShared
 	dec      []int32
-	maxSteps uint64
-	deadline int64 // nanotime
+	maxSteps uint64 // points at which there is a choice
+	deadline int64  // nanotime
 	logging  bool
 	capture  bool
 
@@ -96,6 +96,7 @@ var ghost struct {
 	stop     int32 // one of the reasons above, to be acted upon at the next chance
 	prog     uint64
 	choice   ghostChoice
+	choices  uint64 // points at which more than one goroutine could run
 	cycles   uint32 // GC cycles at the start
 	procs    int    // what GOMAXPROCS claims
 
@@ -182,6 +183,51 @@ func ghostAdopt(gp *g) bool {
 	gp.ghost.born = -1
 	ghostLog(gkAdopt, gp.ghost.id, 0, 0, gp.gopc, 0)
 	return true
+}
+
+// ghostFinal is called by the goroutine that runs finalizers, and by those that
+// run cleanups, when they are about to call functions of the program. To the
+// scheduler they are system goroutines until then; what follows belongs to the
+// world. Aux 1 says that it is ordered after all that happened: objects are
+// found dead after their last use.
+func ghostFinal() {
+	gp := getg()
+	if !ghostActive || gp.ghost.world != ghost.world && !ghostJoin(gp) {
+		return
+	}
+	gp.ghost.born = -1
+	ghostLog(gkAdopt, gp.ghost.id, 0, 0, gp.gopc, 1)
+}
+
+// ghostCleanup gives the current goroutine a new id while it runs one cleanup,
+// and returns what ghostCleaned needs to give the old one back: cleanups are
+// not ordered with each other although one goroutine runs them all.
+//
+//go:nosplit
+func ghostCleanup(pc uintptr) uintptr {
+	gp := getg()
+	if !ghostActive || gp.ghost.world != ghost.world {
+		return 1
+	}
+	old := gp.ghost
+	if !ghostJoin(gp) {
+		return 1
+	}
+	ghost.all[old.id] = 0
+	gp.ghost.born = old.id
+	ghostLog(gkSpawn, old.id, 0, 0, pc, uintptr(gp.ghost.id))
+	return uintptr(old.id) + 2
+}
+
+//go:nosplit
+func ghostCleaned(ctx uintptr) {
+	gp := getg()
+	if ctx < 2 || !ghostActive || gp.ghost.world != ghost.world {
+		return
+	}
+	ghost.all[gp.ghost.id] = 0
+	gp.ghost = ghostG{world: ghost.world, id: int32(ctx - 2), born: -1}
+	ghost.all[gp.ghost.id].set(gp)
 }
 
 // ghostExitG is called by gdestroy.
@@ -308,7 +354,7 @@ func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
 	if gp.ghost.op != 0 && kind >= gkAtomicLoad {
 		return // a part of the step that ghostEnter reported
 	}
-	if kind <= gkMapWrite || ghost.capture {
+	if kind <= gkMapWrite || kind-gkLock <= gkRUnlock-gkLock || ghost.capture {
 		ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
 	}
 }
@@ -327,6 +373,7 @@ func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
 	if ghost.nrun == 0 {
 		return
 	}
+	ghost.choices++
 	systemstack(func() { ghost.next.set(ghostDecide(gp, kind)) })
 	if ghost.next.ptr() == gp {
 		ghost.next = 0
@@ -357,8 +404,7 @@ func ghostSwitch(gp *g) {
 // execution run too long, does the network have something, do timers starve
 // behind a loop that polls. gp goes on afterwards without a decision.
 func ghostBreathe(gp *g) {
-	s := ghost.shared
-	if s.steps >= ghost.maxSteps {
+	if ghost.choices >= ghost.maxSteps {
 		ghost.stop = ghostSteps
 	} else if nanotime() > ghost.deadline {
 		ghost.stop = ghostTime
@@ -470,6 +516,7 @@ func ghostEnter(kind uint8, p unsafe.Pointer) {
 		return
 	}
 	if gp.ghost.op == 0 {
+		gp.ghost.obj = uintptr(p)
 		ghostPoint(kind, uintptr(p), 0, sys.GetCallerPC(), 0)
 	}
 	gp.ghost.op++

@@ -52,7 +52,7 @@ func ghostread_run(c *ghostConfig) {
 	ghostLogTo.full = false
 	ghost.nextid, ghost.nrun, ghost.next = 0, 0, 0
 	ghost.rootDone, ghost.stop, ghost.external = false, 0, false
-	ghost.idleSince, ghost.polled = 0, 0
+	ghost.idleSince, ghost.polled, ghost.choices = 0, 0, 0
 	ghost.prog = c.seed
 	ghost.choice.enabled = ghost.ids[:0]
 	ghost.procs = int(numCPUStartup)
@@ -139,6 +139,19 @@ func ghostread_clearpools() {
 	poolcleanup()
 	poolcleanup()
 	releasem(mp)
+}
+
+// ghostread_finalize lets finalizers and cleanups run that a collection
+// between executions has queued: in the middle of the next one they would be
+// steps that no replay repeats.
+//
+//go:linkname ghostread_finalize internal/ghostread/guest.runtimeFinalize
+func ghostread_finalize() {
+	const limit = 20 * 1000 * 1000 // ns; who takes longer runs into the next execution
+	if fing != nil {
+		blockUntilEmptyFinalizerQueue(limit)
+	}
+	gcCleanups.blockUntilEmpty(limit)
 }
 
 // ghostread_heap returns about how many bytes of the heap are in use or not yet

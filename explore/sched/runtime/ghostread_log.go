@@ -188,6 +188,9 @@ func ghostMem(kind uint8, addr, size, pc, aux uintptr) {
 	if gp != gp.m.curg || gp.ghost.world != ghost.world || addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
 		return
 	}
+	if gp.ghost.op != 0 && addr == gp.ghost.obj && kind == gkRead {
+		return // RWMutex says by a plain read what the event of its operation has said
+	}
 	ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
 }
 

@@ -29,7 +29,7 @@ const (
 	ghostAskTime   = 50                // ns that a look at the clock takes
 	ghostGraceIO   = 2 * 1000 * 1000   // ns that real IO gets before virtual time passes it by
 	ghostGraceCall = 200 * 1000 * 1000 // ns, likewise, a system call
-	ghostStarve    = 100_000           // points without a clock tick after which timers fire anyway
+	ghostStarve    = 30_000            // points without a clock tick after which timers fire anyway
 	ghostDrain     = 64                // timers that may fire after the test returned
 )
 

@@ -129,8 +129,28 @@ func TestTimerRace(t *testing.T) {
 
 // Tests that cannot be decided.
 
+// TestPollTooSlow minds how fast time passes while it polls.
+func TestPollTooSlow(t *testing.T) {
+	n := 0
+	for end := time.After(50 * time.Millisecond); ; n++ {
+		select {
+		case <-end:
+			if n < 1_000_000_000 {
+				t.Error("too slow")
+			}
+			return
+		default:
+		}
+	}
+}
+
 // TestEndless never ends, and passes through scheduling points.
 func TestEndless(t *testing.T) {
+	go func() {
+		for {
+			shared.Add(1)
+		}
+	}()
 	for {
 		shared.Add(1)
 	}
