@@ -208,7 +208,7 @@ func readPlain(out []byte, races map[string]bool) (ran int) {
 			name, _, _ = strings.Cut(next, "/")
 			ran++
 		}
-		if strings.Contains(line, "DATA RACE") || strings.Contains(line, "fatal error: concurrent map") {
+		if name != "" && (strings.Contains(line, "DATA RACE") || strings.Contains(line, "fatal error: concurrent map")) {
 			races[name] = true
 		}
 	}
@@ -216,7 +216,8 @@ func readPlain(out []byte, races map[string]bool) (ran int) {
 }
 
 func TestReadPlain(t *testing.T) {
-	const out = `=== RUN   TestNoRaceA
+	const out = `WARNING: DATA RACE
+=== RUN   TestNoRaceA
 --- PASS: TestNoRaceA (0.00s)
 === RUN   TestRaceB
 ==================
