@@ -35,7 +35,7 @@ type Job struct {
 
 	Decisions string   // replay: as EncodeDecisions writes them
 	NoWarmup  bool     // replay: no execution before this one
-	Ask       []string // symbols: "pc HEX" or "type HEX SIZE OFFSET"
+	Ask       []string // symbols: "pc HEX" or "type HEX SIZE OFFSET", without newlines
 }
 
 // Encode writes the job as the text of a job file.
@@ -56,6 +56,9 @@ func DecodeJob(text string) (*Job, error) {
 	r, err := Parse(text)
 	if err != nil {
 		return nil, err
+	}
+	if r.Kind != "job" {
+		return nil, &SyntaxError{0, text}
 	}
 	j := &Job{
 		Mode: r.Get("mode"), Test: r.Get("test"), Shared: r.Get("shared"), Strategy: r.Get("strategy"),

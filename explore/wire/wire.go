@@ -87,7 +87,8 @@ type Record struct {
 // Field is a named value.
 type Field struct{ Name, Value string }
 
-// With returns r with a field more.
+// With returns r with a field more. As with append, r itself must not be
+// extended again: both would share what comes after its fields.
 func (r Record) With(name, value string) Record {
 	r.Fields = append(r.Fields, Field{name, value})
 	return r
@@ -109,19 +110,27 @@ func (r Record) Get(name string) string {
 	return ""
 }
 
-// GetInt returns the field as a number, 0 if it is missing or none.
+// GetInt returns the field as a number, 0 if it is missing, none, or too large.
 func (r Record) GetInt(name string) int64 {
-	v, _ := strconv.ParseInt(r.Get(name), 10, 64)
+	v, err := strconv.ParseInt(r.Get(name), 10, 64)
+	if err != nil {
+		return 0
+	}
 	return v
 }
 
-// GetUint returns the field as a number, 0 if it is missing or none.
+// GetUint returns the field as a number, 0 if it is missing, none, or too large.
 func (r Record) GetUint(name string) uint64 {
-	v, _ := strconv.ParseUint(r.Get(name), 10, 64)
+	v, err := strconv.ParseUint(r.Get(name), 10, 64)
+	if err != nil {
+		return 0
+	}
 	return v
 }
 
-// Append appends the line to b, with its newline.
+// Append appends the line to b, with its newline. Values may be any bytes; the
+// kind and the names are words without spaces, quotes, equal signs and
+// newlines.
 func (r Record) Append(b []byte) []byte {
 	b = append(b, r.Kind...)
 	for _, f := range r.Fields {
@@ -133,9 +142,9 @@ func (r Record) Append(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// SyntaxError says where a line is not a record.
+// SyntaxError says where a line is not a record, or a list of decisions none.
 type SyntaxError struct {
-	Offset int
+	Offset int // in Line
 	Line   string
 }
 
@@ -144,21 +153,21 @@ func (e *SyntaxError) Error() string {
 	if len(line) > 80 {
 		line = line[:80] + "..."
 	}
-	return "record " + strconv.Quote(line) + ": bad at offset " + strconv.Itoa(e.Offset)
+	return strconv.Quote(line) + ": bad at offset " + strconv.Itoa(e.Offset)
 }
 
 // Parse reads a line as Append writes it, with or without the newline.
 func Parse(line string) (Record, error) {
 	line = strings.TrimSuffix(line, "\n")
 	kind, rest, _ := strings.Cut(line, " ")
-	if kind == "" || strings.ContainsAny(kind, "=\"") {
+	if kind == "" || strings.ContainsAny(kind, "=\"\n") {
 		return Record{}, &SyntaxError{0, line}
 	}
 	r := Record{Kind: kind}
 	for rest != "" {
 		at := len(line) - len(rest)
 		name, tail, ok := strings.Cut(rest, "=")
-		if !ok || name == "" || strings.ContainsAny(name, " \"") {
+		if !ok || name == "" || strings.ContainsAny(name, " \"\n") {
 			return Record{}, &SyntaxError{at, line}
 		}
 		quoted, err := strconv.QuotedPrefix(tail)
@@ -203,11 +212,12 @@ func EncodeDecisions(d []int32) string {
 // MaxDecisions bounds the decisions of one execution.
 const MaxDecisions = 1 << 22
 
-// DecodeDecisions reads what EncodeDecisions writes.
+// DecodeDecisions reads what EncodeDecisions writes, and no more than
+// MaxDecisions of them.
 func DecodeDecisions(s string) ([]int32, error) {
 	var d []int32
-	for at := 0; s != ""; {
-		run, rest, _ := strings.Cut(s, ",")
+	for at := 0; at < len(s); {
+		run, _, more := strings.Cut(s[at:], ",")
 		id, times, many := strings.Cut(run, "*")
 		g, err := strconv.ParseInt(id, 10, 32)
 		n := int64(1)
@@ -215,13 +225,17 @@ func DecodeDecisions(s string) ([]int32, error) {
 			n, err = strconv.ParseInt(times, 10, 32)
 		}
 		if err != nil || g < 1 || n < 1 || int64(len(d))+n > MaxDecisions {
-			return nil, &SyntaxError{at, run}
+			return nil, &SyntaxError{at, s}
 		}
 		for ; n > 0; n-- {
 			d = append(d, int32(g))
 		}
-		at += len(run) + 1
-		s = rest
+		at += len(run)
+		if more {
+			if at++; at == len(s) {
+				return nil, &SyntaxError{at, s}
+			}
+		}
 	}
 	return d, nil
 }
