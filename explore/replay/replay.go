@@ -13,11 +13,14 @@ import (
 	"compress/flate"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/ghostread/ghostread/explore/wire"
 )
@@ -73,12 +76,15 @@ func (f *File) Save(dir string) (string, error) {
 	if len(short) > 8 {
 		short = short[:8]
 	}
-	name := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.json", f.Test, f.Kind, short))
+	name := filepath.Join(dir, fileName(f.Test+"-"+f.Kind+"-"+short)+".json")
 	tmp, err := os.CreateTemp(dir, ".replay-")
 	if err != nil {
 		return "", err
 	}
 	_, err = tmp.Write(append(text, '\n'))
+	if e := tmp.Chmod(0o644); err == nil { // a build server may collect it as somebody else
+		err = e
+	}
 	if e := tmp.Close(); err == nil {
 		err = e
 	}
@@ -92,11 +98,27 @@ func (f *File) Save(dir string) (string, error) {
 	return name, nil
 }
 
+// fileName is s without what leads to other directories or has to be quoted in
+// a shell. Names of tests are identifiers, which have none of that.
+func fileName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '_'
+	}, s)
+}
+
 const (
 	tokenPrefix = "gr1:"
 	maxToken    = 1200 // characters that someone still pastes
-	maxFile     = 256 << 20
+
+	// maxText bounds the text of a file, and of a token when it is unpacked:
+	// wire.MaxDecisions, each different from the one before, take less.
+	maxText = 64 << 20
 )
+
+var errTooLong = fmt.Errorf("longer than %d MB", maxText>>20)
 
 // Token returns f in short form, without what only serves to be read. It
 // reports false when the schedule is too long for that.
@@ -119,24 +141,60 @@ func (f *File) Token() (string, bool) {
 	return token, len(token) <= maxToken
 }
 
-// Open reads a replay: a token, or a file by its name.
+// Open reads a replay: a token, or a file by its name. What is wrong with
+// either is an [*Error].
 func Open(arg string) (*File, error) {
 	if body, ok := strings.CutPrefix(arg, tokenPrefix); ok {
-		raw, err := base64.RawURLEncoding.DecodeString(body)
-		if err != nil {
-			return nil, &Error{"token", err}
-		}
-		text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(raw)), maxFile))
+		text, err := unpack(strings.TrimSpace(body))
 		if err != nil {
 			return nil, &Error{"token", err}
 		}
 		return Parse("token", text)
 	}
-	text, err := os.ReadFile(arg)
+	text, err := readFile(arg)
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err // Error has the name
+		}
+		return nil, &Error{arg, err}
+	}
+	return Parse(arg, text)
+}
+
+// unpack returns the text of a token.
+func unpack(body string) ([]byte, error) {
+	cut := errors.New("its end is missing")
+	raw, err := base64.RawURLEncoding.DecodeString(body)
+	if err != nil {
+		if at, ok := errors.AsType[base64.CorruptInputError](err); ok && int(at) >= len(body)-1 {
+			return nil, cut // one character is left over
+		}
+		return nil, err
+	}
+	text, err := readAll(flate.NewReader(bytes.NewReader(raw)))
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, cut
+	}
+	return text, err
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(arg, text)
+	defer f.Close()
+	return readAll(f)
+}
+
+// readAll reads no more than maxText bytes.
+func readAll(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	if err == nil && len(text) > maxText {
+		err = errTooLong
+	}
+	return text, err
 }
 
 // Parse reads the text of a replay file called name.
@@ -146,7 +204,7 @@ func Parse(name string, text []byte) (*File, error) {
 		return nil, &Error{name, err}
 	}
 	switch {
-	case f.Version == 0:
+	case f.Version < 1:
 		return nil, &Error{name, fmt.Errorf("not a replay: no ghostread_replay version")}
 	case f.Version > Version:
 		return nil, &Error{name, fmt.Errorf("version %d, and this ghostread reads up to %d: update it", f.Version, Version)}
