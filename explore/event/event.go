@@ -3,7 +3,8 @@
 // event means.
 //
 // The runtime core (explore/sched/runtime) writes the same layout from inside
-// package runtime; a test compares the two. The package is compiled twice: as
+// package runtime; TestLayouts and TestConstants in explore/sched compare the
+// two. The package is compiled twice: as
 // a package of this module, and, copied by the overlay, into the test binary
 // under internal/ghostread/event. It therefore imports nothing.
 package event

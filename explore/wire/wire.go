@@ -27,7 +27,8 @@ const Magic = 0x3164616572746867 // "ghtread1"
 const HeaderBytes = 4096
 
 // Header is the head of the shared file. The first part has the layout of
-// ghostShared in the runtime core, which writes it; the rest is the guest's.
+// ghostShared in the runtime core, which writes it (TestLayouts in
+// explore/sched compares them); the rest is the guest's.
 type Header struct {
 	Magic     uint64
 	State     uint32 // 1 while an execution runs, 2 after a crash inside one

@@ -44,7 +44,8 @@ type ghostG struct {
 	born   int32 // id of the goroutine that started it; -1: it is older than the world
 }
 
-// Why a world ended. The values are part of package wire.
+// Why a world ended. The values are part of package wire; TestReasons in
+// explore/sched compares them.
 const (
 	ghostDone       = 1 + iota // the test returned and all went quiet
 	ghostDeadlock              // the test did not return and nobody can run
@@ -55,7 +56,7 @@ const (
 )
 
 // ghostShared is the head of the file that the parent process maps too.
-// Package wire has the same layout, and a test that compares them.
+// It is the head of wire.Header; TestLayouts in explore/sched compares them.
 type ghostShared struct {
 	magic     uint64
 	state     uint32 // 1 while a world runs, 2 after a crash
@@ -346,7 +347,11 @@ func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
 	if addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
 		return // its own stack: nobody else can see it
 	}
-	if gp.ghost.op|gp.ghost.quiet|mp.locks|mp.mallocing|mp.dying == 0 && !gp.throwsplit && !mp.incgo && mp.preemptoff == "" {
+	op := gp.ghost.op
+	if kind == gkYield {
+		op = 0 // a Locker of the program's, in Cond.Wait, may spin
+	}
+	if op|gp.ghost.quiet|mp.locks|mp.mallocing|mp.dying == 0 && !gp.throwsplit && !mp.incgo && mp.preemptoff == "" {
 		if kind > gkWriteRange || !ghostStd(pc) {
 			ghostTurn(gp, kind, addr, pc)
 		}

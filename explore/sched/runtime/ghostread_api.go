@@ -5,7 +5,8 @@ package runtime
 import "unsafe"
 
 // What package internal/ghostread/guest may ask of the core. The structs have
-// the layout of their namesakes there.
+// the layout of their namesakes there; TestLayouts and TestLinks in
+// explore/sched compare them.
 
 type ghostConfig struct {
 	body   func()

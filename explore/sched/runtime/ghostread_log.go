@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// The event log. The kinds and the layout are those of package event, and a
-// test compares them.
+// The event log. The kinds and the layout are those of package event;
+// TestConstants and TestLayouts in explore/sched compare them.
 
 const (
 	gkRead = 1 + iota
