@@ -194,7 +194,7 @@ func (s *Session) Outcome() finding.Outcome {
 	case s.passed == 0 && s.cut > 0:
 		o.Verdict, o.Reason = finding.Unknown, "every execution was cut short: "+s.limit
 	case s.cut > 0:
-		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("%d of %d executions were cut short: %s", s.cut, s.executions, s.limit)
+		o.Verdict, o.Reason = finding.Unknown, "some executions were cut short: "+s.limit
 	case s.logFull:
 		o.Verdict, o.Reason = finding.Unknown, "executions are longer than the event log: races late in them may have been missed"
 	case s.unchecked > 0 && len(s.known) == 0:

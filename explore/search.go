@@ -57,7 +57,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 			})
 		case "limit":
 			if s.limit == "" {
-				s.limit = fmt.Sprintf("%s after %d scheduling points", wire.Reason(int(r.GetInt("reason"))), r.GetUint("steps"))
+				s.limit = wire.Reason(int(r.GetInt("reason")))
 			}
 		case "external":
 			s.external = true

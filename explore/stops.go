@@ -195,7 +195,7 @@ func (s *Session) failureFinding(ctx context.Context, t *trace, log string) (fin
 			Stack: []finding.Frame{{Func: s.program.Package + "." + s.test, File: f.Pos.File, Line: f.Pos.Line}},
 		}}
 	}
-	f.Fingerprint = finding.Fingerprint("failure", s.program.Package, s.test, digits.ReplaceAllString(log, "N"))
+	f.Fingerprint = finding.Fingerprint("failure", s.program.Package, s.test, f.Pos.String())
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil
 }

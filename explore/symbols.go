@@ -135,10 +135,11 @@ func (s *symbols) stack(pcs []uint64) (list []finding.Frame) {
 // how goroutines begin and end.
 func recorder(fn string) bool {
 	switch fn {
-	case "runtime.goexit", "runtime.gopark", "runtime.goparkunlock", "runtime.mcall", "runtime.systemstack", "runtime.asyncPreempt":
+	case "runtime.goexit", "runtime.gopark", "runtime.goparkunlock", "runtime.mcall", "runtime.asyncPreempt",
+		"runtime.systemstack", "runtime.systemstack_switch", "runtime.newproc":
 		return true
 	}
-	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost", "ghostatomic"} {
+	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost", "testing.ghost", "internal/ghostread/", "ghostatomic"} {
 		if strings.HasPrefix(fn, p) {
 			return true
 		}

@@ -187,21 +187,22 @@ func (b *block) message(s string) {
 	}
 }
 
-// WriteSummary writes what a run came to: a line for each outcome that is
-// unknown and one for the whole. Tests that are clean or found are not listed;
-// the findings were shown.
+// WriteSummary writes what a run came to: a line for each reason why outcomes
+// are unknown and one for the whole. Tests that are clean or found are not
+// listed; the findings were shown.
 func WriteSummary(w io.Writer, s finding.Summary, opts Options) error {
 	b := &block{opts: opts}
-	for _, o := range s.Outcomes {
-		if o.Verdict == finding.Clean || o.Verdict == finding.Found {
+	for _, g := range unknowns(s.Outcomes) {
+		b.paint(yellow, "unknown")
+		if len(g.names) == 1 {
+			b.plain(": " + g.names[0] + ": " + g.reason + "\n")
 			continue
 		}
-		reason := o.Reason
-		if reason == "" {
-			reason = "no reason given"
+		more := ""
+		if n := len(g.names) - maxNames; n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
 		}
-		b.paint(yellow, "unknown")
-		b.plain(": " + o.Subject.String() + ": " + strings.ReplaceAll(reason, "\n", " ") + "\n")
+		b.plain(fmt.Sprintf(": %d tests: %s: %s%s\n", len(g.names), g.reason, strings.Join(g.names[:min(len(g.names), maxNames)], ", "), more))
 	}
 	if u := s.Uncontrolled(); len(u) > 0 {
 		b.plain("not under control: " + strings.Join(u, ", ") + "\n")
@@ -218,6 +219,39 @@ func WriteSummary(w io.Writer, s finding.Summary, opts Options) error {
 		return fmt.Errorf("write summary: %w", err)
 	}
 	return nil
+}
+
+// maxNames is how many tests of one reason are named; all are in the other
+// formats.
+const maxNames = 4
+
+// reasoned are the tests that are unknown for one reason.
+type reasoned struct {
+	reason string
+	names  []string
+}
+
+// unknowns groups the outcomes that are neither clean nor found by reason, in
+// the order in which the reasons come first.
+func unknowns(outcomes []finding.Outcome) (groups []*reasoned) {
+	byReason := map[string]*reasoned{}
+	for _, o := range outcomes {
+		if o.Verdict == finding.Clean || o.Verdict == finding.Found {
+			continue
+		}
+		reason := strings.ReplaceAll(o.Reason, "\n", " ")
+		if reason == "" {
+			reason = "no reason given"
+		}
+		g := byReason[reason]
+		if g == nil {
+			g = &reasoned{reason: reason}
+			byReason[reason] = g
+			groups = append(groups, g)
+		}
+		g.names = append(g.names, o.Subject.String())
+	}
+	return groups
 }
 
 func verdictStyle(v finding.Verdict) style {

@@ -146,11 +146,16 @@ func syncEdits() (list []overlay.Edit) {
 			if t.typ == "WaitGroup" || t.typ == "Cond" {
 				kind = t.typ + op
 			}
-			list = append(list, overlay.Edit{
+			e := overlay.Edit{
 				File: t.file, In: t.typ + "." + op, Op: atStart,
 				Text: "ghostEnter(ghost" + kind + ", unsafe.Pointer(" + t.recv + ")); defer ghostLeave()",
 				Why:  "scheduling point; the atomics inside are parts of it",
-			})
+			}
+			if kind == "CondWait" {
+				e.Text = "ghostEnter(ghostCondWait, unsafe.Pointer(c)); ghostLeave()"
+				e.Why = "scheduling point; the Locker inside may be the program's own, with points of its own"
+			}
+			list = append(list, e)
 		}
 	}
 	return list

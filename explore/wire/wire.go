@@ -66,15 +66,15 @@ func Reason(r int) string {
 	case Deadlock:
 		return "deadlock"
 	case Steps:
-		return "step limit"
+		return "step limit (see --max-steps and --short)"
 	case Time:
-		return "time limit"
+		return "time limit (see --max-time)"
 	case Decisions:
 		return "decision log full"
 	case Goroutines:
 		return "too many goroutines"
 	case Polling:
-		return "a loop polls for time to pass"
+		return "a loop polls for time to pass, and the test minds"
 	}
 	return "unknown reason " + strconv.Itoa(r)
 }

@@ -205,7 +205,7 @@ func (l *loop) search() {
 	l.strategy = s
 	l.alone = true
 	for n := j.First; n <= j.Last; n++ {
-		if n&15 == 0 && j.Until != 0 && time.Now().UnixNano() > j.Until {
+		if j.Until != 0 && time.Now().UnixNano() > j.Until {
 			break
 		}
 		c := l.run(n, wire.SeedOf(j.Seed, n))
@@ -289,7 +289,7 @@ func (l *loop) look(c *config) {
 		l.cutShort(c, wire.Polling) // time was pushed on, and the test may mind
 	default:
 		if l.failed {
-			key := hashString(3, places(string(l.out.b)))
+			key := hashString(3, place(string(l.out.b)))
 			if l.fresh(key) {
 				l.candidate("failure", key, wire.Record{}.With("log", string(l.out.b)))
 			}
@@ -413,10 +413,10 @@ func (l *loop) replay() {
 		With("log", string(l.out.b)))
 }
 
-// places returns the file:line prefixes of a test's log: what makes one
-// failure the same as another although the values in its text differ.
-func places(log string) string {
-	var b strings.Builder
+// place returns the first file:line of a test's log: what makes one failure
+// the same as another although the values in its text, and what fails after
+// it, differ.
+func place(log string) string {
 	for line := range strings.Lines(log) {
 		line = strings.TrimSpace(line)
 		if i := strings.Index(line, ".go:"); i >= 0 {
@@ -424,11 +424,10 @@ func places(log string) string {
 			for end < len(line) && '0' <= line[end] && line[end] <= '9' {
 				end++
 			}
-			b.WriteString(line[:end])
-			b.WriteByte('\n')
+			return line[:end]
 		}
 	}
-	return b.String()
+	return ""
 }
 
 func hash(a, b, c uint64) uint64 {

@@ -344,6 +344,37 @@ func TestCondAndOnce(t *testing.T) {
 	wg.Wait()
 }
 
+type spinLock struct{ held atomic.Bool }
+
+func (l *spinLock) Lock() {
+	for !l.held.CompareAndSwap(false, true) {
+		runtime.Gosched()
+	}
+}
+
+func (l *spinLock) Unlock() { l.held.Store(false) }
+
+// TestOwnLocker waits on a Cond whose lock spins.
+func TestOwnLocker(t *testing.T) {
+	c := sync.NewCond(new(spinLock))
+	ready := false
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			c.L.Lock()
+			for !ready {
+				c.Wait()
+			}
+			c.L.Unlock()
+		})
+	}
+	c.L.Lock()
+	ready = true
+	c.L.Unlock()
+	c.Broadcast()
+	wg.Wait()
+}
+
 func TestPoolAndMap(t *testing.T) {
 	pool := sync.Pool{New: func() any { return new([16]int) }}
 	var m sync.Map

@@ -1,0 +1,87 @@
+package bench
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestSmall is an ordinary small test of about 200 scheduling points: workers
+// take jobs from a channel, keep a total under a mutex and a counter that is
+// atomic, and are waited for. Nothing in it is wrong.
+func TestSmall(t *testing.T) {
+	const workers, jobs = 3, 12
+	var (
+		queue = make(chan int, 4)
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		total int
+		done  atomic.Int64
+	)
+	for range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for job := range queue {
+				mu.Lock()
+				total += job
+				mu.Unlock()
+				done.Add(1)
+			}
+		}()
+	}
+	for i := range jobs {
+		queue <- i
+	}
+	close(queue)
+	wg.Wait()
+	if total != jobs*(jobs-1)/2 || done.Load() != jobs {
+		t.Errorf("total %d of %d jobs", total, done.Load())
+	}
+}
+
+// TestLong makes a million memory accesses and 200,000 scheduling points in
+// one execution, and one race at its end.
+func TestLong(t *testing.T) {
+	const workers, rounds = 4, 12_500
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		total int
+		racy  int
+	)
+	table := make([]int, 4096)
+	for w := range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range rounds {
+				mu.Lock()
+				for j := range 8 {
+					table[(i*8+j+w)%len(table)]++
+				}
+				total++
+				mu.Unlock()
+			}
+			racy = w
+		}()
+	}
+	wg.Wait()
+	if total != workers*rounds {
+		t.Errorf("total %d", total)
+	}
+	_ = racy
+}
+
+// TestRacy has one race, in every execution.
+func TestRacy(t *testing.T) {
+	var a, b int
+	done := make(chan bool)
+	go func() {
+		a++
+		done <- true
+	}()
+	a++
+	<-done
+	_ = b
+}
