@@ -139,7 +139,7 @@ func recorder(fn string) bool {
 		"runtime.systemstack", "runtime.systemstack_switch", "runtime.newproc":
 		return true
 	}
-	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost", "testing.ghost", "internal/ghostread/", "ghostatomic"} {
+	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost", "testing.ghost", "internal/ghostread/", "internal/race.", "ghostatomic"} {
 		if strings.HasPrefix(fn, p) {
 			return true
 		}

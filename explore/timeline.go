@@ -86,8 +86,11 @@ func newTimeline(t *trace, show []int) *timelineBuilder {
 }
 
 func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool {
-	if e.Kind == event.TimerFire || e.Kind == event.Exit || e.Kind == event.Adopt {
+	switch {
+	case e.Kind == event.TimerFire || e.Kind == event.Exit || e.Kind == event.Adopt:
 		return true
+	case e.Kind == event.Spawn && e.Aux == 1:
+		return false // of the goroutine that runs the test, by nobody
 	}
 	if len(frames) == 0 {
 		return false
