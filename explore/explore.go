@@ -83,7 +83,7 @@ func (o Options) job(mode, test string) *wire.Job {
 	return &wire.Job{
 		Mode: mode, Test: test, Strategy: o.Strategy, Depth: o.Depth, Seed: o.Seed,
 		MaxSteps: o.MaxSteps, MaxTime: int64(o.MaxTime), Wall: o.Wall.UnixNano(), Race: !o.NoRace,
-		Short: o.Short, MaxDecisions: 1 << 20, MaxEvents: 1 << 21, MaxWords: 1 << 23,
+		Short: o.Short, MaxDecisions: int(min(2*o.MaxSteps, wire.MaxDecisions)), MaxEvents: 1 << 21, MaxWords: 1 << 23,
 	}
 }
 

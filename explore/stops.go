@@ -33,6 +33,9 @@ func (s *Session) deadlockFinding(ctx context.Context, t *trace) (finding.Findin
 	slices.SortStableFunc(waiting, func(a, b goroutine) int {
 		return t.blame(a) - t.blame(b)
 	})
+	if i := slices.IndexFunc(waiting, func(g goroutine) bool { return t.blame(g) == harness }); i > 0 {
+		waiting = waiting[:i]
+	}
 	for _, g := range waiting {
 		e := t.wait(g, held)
 		tl.stuck(g, &e)
@@ -57,13 +60,16 @@ func deadlockTitle(waiting []goroutine) string {
 	return fmt.Sprintf("%d goroutines wait and none can go on", len(waiting))
 }
 
+// harness is the blame of goroutines that wait inside package testing.
+const harness = 2
+
 // blame orders waiting goroutines: a place in the program's own code before
 // package testing and what only waits for others to end.
 func (t *trace) blame(g goroutine) int {
 	frames := t.symbols.stack(g.stack)
 	if e := (finding.Evidence{Stack: frames}); len(frames) > 0 {
 		if f, _ := e.Place(); f.Plumbing() {
-			return 2
+			return harness
 		}
 	}
 	if g.kind == event.WaitGroupWait || g.id == 1 {
@@ -126,14 +132,14 @@ type holder struct {
 	event int
 }
 
-// holders returns the locks that are held at the end. A goroutine has got a
-// lock when it did something else after asking for it.
+// holders returns the locks that are held at the end. A goroutine has got the
+// lock it asked for when package sync says that it acquired something.
 func (t *trace) holders() map[uint64]holder {
 	held := map[uint64]holder{}
 	asking := map[int32]int{} // goroutine -> index of its Lock or RLock
 	for i := range t.events {
 		e := &t.events[i]
-		if j, ok := asking[e.G]; ok && e.Kind != event.Block {
+		if j, ok := asking[e.G]; ok && e.Kind == event.Acquire {
 			held[t.events[j].Addr] = holder{e.G, j}
 			delete(asking, e.G)
 		}
@@ -142,11 +148,6 @@ func (t *trace) holders() map[uint64]holder {
 			asking[e.G] = i
 		case event.Unlock, event.RUnlock:
 			delete(held, e.Addr)
-		}
-	}
-	for _, g := range t.goroutines {
-		if j, ok := asking[g.id]; ok && !g.waiting {
-			held[t.events[j].Addr] = holder{g.id, j}
 		}
 	}
 	return held
@@ -179,6 +180,10 @@ var address = regexp.MustCompile(` 0x[0-9a-f]+`)
 
 func noAddress(s string) string { return address.ReplaceAllString(s, "") }
 
+// lastSwitches is how many of the last context switches a failure or panic
+// names. The timeline has all of them.
+const lastSwitches = 4
+
 // failureFinding tells of the test's own assertion.
 func (s *Session) failureFinding(ctx context.Context, t *trace, log string) (finding.Finding, error) {
 	show := t.shown()
@@ -195,6 +200,7 @@ func (s *Session) failureFinding(ctx context.Context, t *trace, log string) (fin
 			Stack: []finding.Frame{{Func: s.program.Package + "." + s.test, File: f.Pos.File, Line: f.Pos.Line}},
 		}}
 	}
+	f.Evidence = append(f.Evidence, tl.switches(lastSwitches)...)
 	f.Fingerprint = finding.Fingerprint("failure", s.program.Package, s.test, f.Pos.String())
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil
@@ -225,6 +231,7 @@ func (s *Session) panicFinding(ctx context.Context, t *trace) (finding.Finding, 
 		Kind: finding.Panic, Message: t.crash.message, Evidence: []finding.Evidence{e}, Pos: place(e),
 		Title: "under some schedules: " + strings.TrimSuffix(firstLine(t.crash.message), " [recovered, repanicked]"),
 	}
+	f.Evidence = append(f.Evidence, tl.switches(lastSwitches)...)
 	f.Fingerprint = finding.Fingerprint("panic", s.program.Package, panicKey(t.crash))
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil

@@ -91,6 +91,8 @@ func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool
 		return true
 	case e.Kind == event.Spawn && e.Aux == 1:
 		return false // of the goroutine that runs the test, by nobody
+	case e.G == 1 && e.Kind.IsMemory():
+		return false // package testing at work
 	}
 	if len(frames) == 0 {
 		return false
@@ -303,6 +305,27 @@ func (b *timelineBuilder) lastOf(g int) int {
 		}
 	}
 	return -1
+}
+
+// switches tells of the last n places at which another goroutine went on:
+// what a schedule that fails has, and the ordinary one has not.
+func (b *timelineBuilder) switches(n int) (list []finding.Evidence) {
+	for p := len(b.tl.Points) - 1; p > 0 && len(list) < n; p-- {
+		at, before := b.tl.Points[p], b.tl.Points[p-1]
+		if at.Lane == before.Lane || at.Lane == 1 || at.Stack < 0 {
+			continue
+		}
+		e := finding.Evidence{
+			Role: finding.RoleNote, Goroutine: at.Lane, Point: p, Addr: at.Addr,
+			Text: strings.TrimSpace(fmt.Sprintf("G%d goes on after G%d: %s %s", at.Lane, before.Lane, at.Op, at.Text)),
+		}
+		for _, f := range b.tl.Stacks[at.Stack] {
+			e.Stack = append(e.Stack, b.tl.Frames[f])
+		}
+		list = append(list, e)
+	}
+	slices.Reverse(list)
+	return list
 }
 
 // stuck marks where g waits for ever.
