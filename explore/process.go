@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +49,8 @@ const (
 
 // run runs p on job and calls record for each record it sends, from the
 // calling goroutine, until the process has ended; and tick, which may be nil,
-// now and then, from another one. The caller must close what it returns. An error means that the process could not be run at all.
+// now and then, from another one. The caller must close what it returns. An
+// error means that the process could not be run at all.
 func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header), record func(wire.Record) error) (_ *process, err error) {
 	dir, err := os.MkdirTemp("", "ghostread-")
 	if err != nil {
@@ -95,15 +97,22 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 	done := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() { r.watch(done, cancel, tick) })
+	// What the test leaves running may hold the pipe: reading it comes to an
+	// end only when that has been ended too (TestProcessLeavesNobody).
+	waited := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		killGroup(cmd)
+		waited <- err
+	}()
 	readErr := r.read(in, record)
 	if readErr != nil {
 		cancel(readErr)
 	}
 	in.Close()
-	waitErr := cmd.Wait()
+	waitErr := <-waited
 	close(done)
 	watch.Wait()
-	killGroup(cmd)
 	r.state = cmd.ProcessState
 	if readErr != nil {
 		return nil, readErr
@@ -239,20 +248,34 @@ type crash struct {
 	text    string // from there on
 }
 
+// crashStarts are how lines begin with which the runtime ends a program.
+var crashStarts = []string{"panic: ", "fatal error: ", "runtime: goroutine stack exceeds", "SIGSEGV", "unexpected fault address"}
+
 // crashed returns what the process said when it died, if it did.
 func (r *process) crashed() (crash, bool) {
 	if r.killed != "" || r.state.Success() {
 		return crash{}, false
 	}
+	// The last words count, and lines that lead up to them: the program may
+	// have printed the panics of others before.
 	text := r.stderr.String()
 	at := -1
-	for _, start := range []string{"panic: ", "fatal error: ", "runtime: goroutine stack exceeds", "SIGSEGV", "unexpected fault address"} {
-		if i := strings.LastIndex("\n"+text, "\n"+start); i >= 0 && (at < 0 || i < at) {
-			at = i
-		}
+	for _, start := range crashStarts {
+		at = max(at, strings.LastIndex("\n"+text, "\n"+start))
 	}
 	if at < 0 {
 		return crash{}, false
+	}
+	for lines := text[:at]; lines != ""; {
+		i := strings.LastIndexByte(lines[:len(lines)-1], '\n') + 1
+		line := lines[i:]
+		lines = lines[:i]
+		if line == "\n" {
+			break
+		}
+		if slices.ContainsFunc(crashStarts, func(start string) bool { return strings.HasPrefix(line, start) }) {
+			at = i
+		}
 	}
 	text = text[at:]
 	message, _, _ := strings.Cut(text, "\n\n")

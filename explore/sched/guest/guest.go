@@ -40,6 +40,7 @@ func On() bool { return on }
 // Main does the job that the environment names. find returns a test by name,
 // nil if there is none. Main reports whether the job could be done.
 func Main(find func(name string) Test) bool {
+	syscall.CloseOnExec(wire.ResultFD) // what the test starts shall not hold it
 	text, err := os.ReadFile(os.Getenv(wire.JobVariable))
 	os.Unsetenv(wire.JobVariable) // a test may start this binary again
 	if err != nil {
