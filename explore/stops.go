@@ -82,7 +82,7 @@ func (t *trace) blame(g goroutine) int {
 func (t *trace) wait(g goroutine, held map[uint64]holder) finding.Evidence {
 	e := finding.Evidence{
 		Role: finding.RoleWait, Goroutine: int(g.id), Point: -1, Addr: g.obj, Stack: t.symbols.stack(g.stack),
-		Text: fmt.Sprintf("G%d %s", g.id, waitText(g)),
+		Text: fmt.Sprintf("G%d %s", g.id, t.waitText(g)),
 	}
 	if h, ok := held[g.obj]; ok && isLock(g.kind) {
 		where := ""
@@ -98,16 +98,24 @@ func base(file string) string { return file[strings.LastIndexByte(file, '/')+1:]
 
 func isLock(k event.Kind) bool { return k == event.Lock || k == event.RLock }
 
-func waitText(g goroutine) string {
+// waitText says what g waits for, by the name that the line has for it.
+func (t *trace) waitText(g goroutine) string {
+	frame, _ := (finding.Evidence{Stack: t.symbols.stack(g.stack)}).Place()
+	named := func(what, method string) string {
+		if name := t.source.at(frame, method); name != "" {
+			return what + name
+		}
+		return fmt.Sprintf("%s%#x", what, g.obj)
+	}
 	switch {
 	case strings.HasPrefix(g.reason, "chan receive (nil"):
-		return "waits to receive from a nil channel"
+		return named("waits to receive from a nil channel, ", "receive")
 	case strings.HasPrefix(g.reason, "chan send (nil"):
-		return "waits to send on a nil channel"
+		return named("waits to send on a nil channel, ", "send")
 	case strings.HasPrefix(g.reason, "chan receive"):
-		return fmt.Sprintf("waits to receive from channel %#x", g.obj)
+		return named("waits to receive from channel ", "receive")
 	case strings.HasPrefix(g.reason, "chan send"):
-		return fmt.Sprintf("waits to send on channel %#x", g.obj)
+		return named("waits to send on channel ", "send")
 	case g.reason == "select (no cases)":
 		return "waits in an empty select"
 	case strings.HasPrefix(g.reason, "select"):
@@ -115,13 +123,13 @@ func waitText(g goroutine) string {
 	}
 	switch g.kind {
 	case event.Lock:
-		return fmt.Sprintf("waits to lock %#x", g.obj)
+		return named("waits to lock ", "Lock")
 	case event.RLock:
-		return fmt.Sprintf("waits to lock %#x for reading", g.obj)
+		return named("waits to lock for reading ", "RLock")
 	case event.WaitGroupWait:
-		return fmt.Sprintf("waits for WaitGroup %#x", g.obj)
+		return named("waits for WaitGroup ", "Wait")
 	case event.CondWait:
-		return fmt.Sprintf("waits for Cond %#x to be signalled", g.obj)
+		return named("waits to be signalled by Cond ", "Wait")
 	}
 	return "waits: " + g.reason
 }

@@ -215,7 +215,7 @@ func (t *trace) object(i int) object {
 	o := t.find(i)
 	if o.nameless() && t.events[i].Kind.IsWrite() {
 		if f, ok := (finding.Evidence{Stack: t.frames(i)}).Place(); ok && !f.Plumbing() {
-			o = o.called(t.source.assigned(f))
+			o = o.called(t.source.at(f, "assign"))
 		}
 	}
 	t.objects[i] = o
