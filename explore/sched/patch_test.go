@@ -90,8 +90,7 @@ func TestEditsSayWhy(t *testing.T) {
 	}
 }
 
-// An anchor that is gone is an error, not half a patch: here the file with the
-// most of them is empty.
+// A place that is gone is an error, not half a patch.
 func TestPatchRefuses(t *testing.T) {
 	tc, p := release(t)
 	p.Edits = append(p.Edits, overlay.Edit{File: "runtime/proc.go", In: "ghostreadIsNotHere", Op: overlay.AtStart, Text: "x", Why: "to fail"})
