@@ -44,6 +44,9 @@ func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
 	r.Same = len(list) > 0 && list[0].Fingerprint == f.Fingerprint
 	if r.Hash != f.Hash {
 		r.Diverged = divergence(t.end)
+		if f.Engine != p.Engine {
+			r.Diverged = "it was recorded with another Go release or version of ghostread"
+		}
 	}
 	return r, nil
 }

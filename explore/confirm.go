@@ -125,7 +125,7 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 		f.Notes = append(f.Notes, "network or system calls had a say in this execution: a replay may differ")
 	}
 	file := replay.File{
-		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir,
+		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir, Engine: s.program.Engine,
 		Kind: string(f.Kind), Fingerprint: f.Fingerprint, Title: f.Title,
 		Seed: c.seed, Execution: c.execution, Strategy: c.strategy, Wall: s.opts.Wall.UnixNano(),
 		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace,
@@ -158,11 +158,20 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 
 // raceFinding tells of one data race.
 func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (finding.Finding, error) {
-	show := t.shown(int(r.First), int(r.Second))
-	if err := t.name(ctx, show); err != nil {
+	near := []int{int(r.First), int(r.Second)}
+	if err := t.name(ctx, near); err != nil {
 		return finding.Finding{}, err
 	}
 	g := detect.Classify(t.events, r, t.symbols.entry)
+	for _, i := range []int32{g.Origin, g.Newer} {
+		if i >= 0 {
+			near = append(near, int(i))
+		}
+	}
+	show := t.shown(near...)
+	if err := t.name(ctx, append(near, show...)); err != nil { // a long timeline may leave some of near out
+		return finding.Finding{}, err
+	}
 	if g.Kind == detect.KindRace && g.Read >= 0 && t.plain(int(g.Read)) && t.plain(int(g.Write)) && t.object(int(g.Read)).words() {
 		g.Kind = detect.KindTorn // one access to the compiler, several loads to the machine
 	}

@@ -26,6 +26,7 @@ type Program struct {
 	Package string   // import path
 	Dir     string   // where its tests expect to run
 	Env     []string // in addition to the environment
+	Engine  string   // names the patched release it was built with
 }
 
 // process is a run of a Program on a job, while it lasts and afterwards.

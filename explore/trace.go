@@ -27,6 +27,7 @@ type trace struct {
 	source  source
 	born    map[int32]int // goroutine -> index of the event that started it
 	objects map[int]object
+	allocs  *allocs
 	maps    map[uint64]object // by header address
 }
 
@@ -179,15 +180,55 @@ func sortedKeys[K comparable](m map[K]bool, cmp func(a, b K) int) []K {
 	return list
 }
 
-// allocation returns the index of the event that allocated the object at
-// addr, looking back from event i; -1 if the execution did not.
+// allocation returns the index of the last event before event i that allocated
+// an object around addr; -1 if the execution did not.
 func (t *trace) allocation(i int, addr uint64) int {
-	for j := i - 1; j >= 0; j-- {
-		if e := &t.events[j]; e.Kind == event.Alloc && e.Addr <= addr && addr < e.Addr+uint64(e.Size) {
-			return j
+	if t.allocs == nil {
+		t.allocs = newAllocs(t.events)
+	}
+	return t.allocs.last(i, addr)
+}
+
+// allocs finds allocations by address: a log of a million events is asked
+// about tens of thousands of them.
+type allocs struct {
+	events []event.Event
+	order  []int32  // Alloc events by address
+	reach  []uint64 // reach[k]: the highest end of order[:k+1]
+}
+
+func newAllocs(events []event.Event) *allocs {
+	a := &allocs{events: events}
+	for i := range events {
+		if events[i].Kind == event.Alloc {
+			a.order = append(a.order, int32(i))
 		}
 	}
-	return -1
+	slices.SortStableFunc(a.order, func(x, y int32) int { return compare(events[x].Addr, events[y].Addr) })
+	a.reach = make([]uint64, len(a.order))
+	top := uint64(0)
+	for k, i := range a.order {
+		top = max(top, events[i].Addr+uint64(events[i].Size))
+		a.reach[k] = top
+	}
+	return a
+}
+
+func (a *allocs) last(i int, addr uint64) int {
+	k, _ := slices.BinarySearchFunc(a.order, addr, func(j int32, addr uint64) int {
+		if a.events[j].Addr <= addr {
+			return -1
+		}
+		return 1
+	})
+	best := -1
+	for k--; k >= 0 && a.reach[k] > addr; k-- {
+		j := int(a.order[k])
+		if e := &a.events[j]; j < i && j > best && addr < e.Addr+uint64(e.Size) {
+			best = j
+		}
+	}
+	return best
 }
 
 func (t *trace) typeOf(i int) (typeQuery, bool) {

@@ -52,6 +52,7 @@ type Binary struct {
 	File    string   // named by its content: another build does not overwrite it
 	Dir     string   // the working directory tests expect
 	Env     []string // what the run needs besides the caller's environment
+	Engine  string   // Overlay.Sum
 }
 
 // Build compiles the tests of a package. What the compiler rejects is an
@@ -91,7 +92,11 @@ func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
 	}
-	return &Binary{Package: pkg, File: file, Dir: pkg.Dir, Env: env}, nil
+	engine := ""
+	if c.Overlay != nil {
+		engine = c.Overlay.Sum
+	}
+	return &Binary{Package: pkg, File: file, Dir: pkg.Dir, Env: env, Engine: engine}, nil
 }
 
 // key names the directory of a package's binaries.

@@ -46,10 +46,11 @@ type Ghost struct {
 //     possible rather than seen, unless a writer that stores word by word was
 //     interrupted: see Mixed.
 //   - The read comes before the write in this execution, and the reader knows
-//     better: the writer made an atomic write A before the write and after
-//     Origin, and A happens before the read: stale. That is the pattern of a
-//     version, flag or pointer that is published before what it announces.
-//     The reader has seen the announcement and returns what it replaces.
+//     better: the last thing that the writer published before the write, and
+//     after Origin, is an atomic write A, and A happens before the read: stale.
+//     That is the pattern of a version, flag or pointer that is published
+//     before what it announces. The reader has seen the announcement and
+//     returns what it replaces.
 //   - Else race.
 //
 // Mixed compares the versions of the words read: a word is old if its last
@@ -147,20 +148,32 @@ func lastWriter(log []event.Event, lo, hi uint64) int32 {
 	return -1
 }
 
-// newer returns the first atomic write by the goroutine of g.Write, after
-// g.Origin and before g.Write, if it happens before g.Read, else -1. If any of
-// them does, the first one does too.
+// newer returns the last atomic write by the goroutine of g.Write, after
+// g.Origin and before g.Write, if it happens before g.Read and the goroutine
+// published nothing else between it and g.Write, else -1. A constructor's
+// atomic store announces nothing about a write that comes much later.
 func newer(log []event.Event, g Ghost) int32 {
 	writer := log[g.Write].G
-	for i := g.Origin + 1; i < g.Read; i++ {
+	for i := g.Write - 1; i > g.Origin; i-- {
 		e := &log[i]
-		if e.G != writer || e.Flags&event.Unsync != 0 || e.Kind != event.AtomicStore && e.Kind != event.AtomicRMW {
+		if e.Flags&event.Unsync != 0 {
 			continue
 		}
-		if happensBefore(log, i, g.Read) {
-			return i
+		if e.Kind == event.Spawn && e.Aux == uint64(writer) {
+			return -1
 		}
-		return -1
+		if e.G != writer {
+			continue
+		}
+		switch e.Kind {
+		case event.AtomicStore, event.AtomicRMW:
+			if i < g.Read && happensBefore(log, i, g.Read) {
+				return i
+			}
+			return -1
+		case event.Release, event.ReleaseMerge, event.ReleaseAcquire, event.Spawn:
+			return -1
+		}
 	}
 	return -1
 }

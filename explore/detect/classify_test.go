@@ -87,6 +87,12 @@ func TestClassify(t *testing.T) {
 			start, spawn(1, 3), ev(1, event.AtomicStore, y), ev(3, event.AtomicLoad, y), ev(3, event.Release, mu),
 			ev(2, event.Acquire, mu), ev(2, event.Read, x), ev(1, event.Write, x),
 		}, Race{First: 6, Second: 7}, Ghost{Kind: KindStale, Read: 6, Write: 7, Origin: -1, Newer: 2}},
+		{"the writer published something else since", []event.Event{
+			ev(1, event.Write, x), start, ev(1, event.AtomicStore, y), ev(2, event.AtomicLoad, y), ev(1, event.Release, mu), ev(2, event.Read, x), ev(1, event.Write, x),
+		}, Race{First: 5, Second: 6}, Ghost{Kind: KindRace, Read: 5, Write: 6, Origin: 0, Newer: -1}},
+		{"a constructor's store, long before", []event.Event{
+			ev(1, event.Write, x), ev(1, event.AtomicStore, y), start, ev(2, event.Read, x), ev(1, event.Write, x),
+		}, Race{First: 3, Second: 4}, Ghost{Kind: KindRace, Read: 3, Write: 4, Origin: 0, Newer: -1}},
 		{"the reader did not look", []event.Event{
 			ev(1, event.Write, x), start, ev(1, event.AtomicStore, y), ev(2, event.Read, x), ev(1, event.Write, x),
 		}, Race{First: 3, Second: 4}, Ghost{Kind: KindRace, Read: 3, Write: 4, Origin: 0, Newer: -1}},

@@ -34,7 +34,8 @@ type File struct {
 	Version     int    `json:"ghostread_replay"`
 	Package     string `json:"package"`
 	Test        string `json:"test"`
-	Dir         string `json:"dir,omitempty"` // of the package, where it was recorded
+	Dir         string `json:"dir,omitempty"`    // of the package, where it was recorded
+	Engine      string `json:"engine,omitempty"` // the patched release it was recorded with
 	Kind        string `json:"kind"`
 	Fingerprint string `json:"fingerprint"`
 	Title       string `json:"title,omitempty"`
