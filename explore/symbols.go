@@ -2,10 +2,7 @@ package explore
 
 import (
 	"context"
-	"debug/elf"
 	"fmt"
-	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -20,13 +17,7 @@ type symbols struct {
 	program Program
 	frames  map[uint64][]finding.Frame // by return address
 	objects map[typeQuery]object
-	globals []global
-	loaded  bool
-}
-
-type global struct {
-	name       string
-	start, end uint64
+	globals globals
 }
 
 // typeQuery asks for what is at offset off of an allocation of size bytes
@@ -153,45 +144,4 @@ func (s *symbols) entry(pc uint64) string {
 		return f[len(f)-1].Func
 	}
 	return ""
-}
-
-// global names the package variable that addr is in.
-func (s *symbols) global(addr uint64) (object, bool) {
-	if !s.loaded {
-		s.loaded = true
-		s.load()
-	}
-	i := sort.Search(len(s.globals), func(i int) bool { return s.globals[i].end > addr })
-	if i == len(s.globals) || addr < s.globals[i].start {
-		return object{}, false
-	}
-	g := s.globals[i]
-	if addr == g.start {
-		return object{name: g.name}, true
-	}
-	return object{name: fmt.Sprintf("%s+%d", g.name, addr-g.start)}, true
-}
-
-// load reads the symbol table. Without one, variables stay nameless.
-func (s *symbols) load() {
-	f, err := elf.Open(s.program.Path)
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	list, err := f.Symbols()
-	if err != nil {
-		return
-	}
-	for _, y := range list {
-		if elf.ST_TYPE(y.Info) == elf.STT_OBJECT && y.Size > 0 {
-			s.globals = append(s.globals, global{y.Name, y.Value, y.Value + y.Size})
-		}
-	}
-	slices.SortFunc(s.globals, func(a, b global) int {
-		if a.start != b.start {
-			return int(min(max(int64(a.start-b.start), -1), 1))
-		}
-		return int(min(max(int64(a.end-b.end), -1), 1))
-	})
 }

@@ -76,16 +76,18 @@ func search(t *testing.T, p explore.Program, test string, o explore.Options, exe
 var faulty = map[string]struct {
 	kinds  []finding.Kind
 	reason string
+	object string // that the first finding names, where the test is about that
 }{
 	"TestDeadlock":       {kinds: []finding.Kind{finding.Deadlock}},
 	"TestLeak":           {kinds: []finding.Kind{finding.Leak}},
 	"TestPanic":          {kinds: []finding.Kind{finding.Panic}},
 	"TestFailure":        {kinds: []finding.Kind{finding.Failure}},
-	"TestRaceOnField":    {kinds: []finding.Kind{finding.Race}},
+	"TestRaceOnField":    {kinds: []finding.Kind{finding.Race}, object: "s.hits (int)"},
+	"TestGlobal":         {kinds: []finding.Kind{finding.Race}, object: "worlds.config.limits[1].high (int)"},
 	"TestTorn":           {kinds: []finding.Kind{finding.Torn}},
 	"TestLost":           {kinds: []finding.Kind{finding.Lost}},
 	"TestPhantom":        {kinds: []finding.Kind{finding.Phantom}},
-	"TestStale":          {kinds: []finding.Kind{finding.Stale}},
+	"TestStale":          {kinds: []finding.Kind{finding.Stale}, object: "status"},
 	"TestTimerRace":      {kinds: []finding.Kind{finding.Race}},
 	"TestEndless":        {reason: "every execution was cut short: step limit"},
 	"TestEndlessLoop":    {reason: "every execution was cut short: time limit"},

@@ -77,6 +77,20 @@ func TestRaceOnField(t *testing.T) {
 
 var names []string
 
+var config struct {
+	retries int
+	limits  [2]struct{ low, high int }
+	title   string
+}
+
+// TestGlobal races on parts of a package variable.
+func TestGlobal(t *testing.T) {
+	done := make(chan bool)
+	go func() { config.limits[1].high = 7; done <- true }()
+	sink = config.limits[1].high
+	<-done
+}
+
 func TestTorn(t *testing.T) {
 	s := struct{ name string }{"old"}
 	done := make(chan bool)
