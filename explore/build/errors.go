@@ -81,7 +81,15 @@ type NoPackagesError struct {
 	Reason   string // the words of the go command
 }
 
+// noModule reports whether the go command misses a module around it.
+func noModule(reason string) bool {
+	return strings.Contains(reason, "go.mod file not found") || strings.Contains(reason, "directory prefix . does not contain main module")
+}
+
 func (e *NoPackagesError) Error() string {
+	if noModule(e.Reason) {
+		return fmt.Sprintf("%s is not in a Go module, and %s means nothing there; change to the directory of a module, or make one with: go mod init NAME", e.Dir, strings.Join(e.Patterns, " "))
+	}
 	msg := fmt.Sprintf("no packages match %s in %s", strings.Join(e.Patterns, " "), e.Dir)
 	if e.Reason != "" {
 		msg += ": " + e.Reason

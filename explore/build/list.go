@@ -47,7 +47,9 @@ func List(ctx context.Context, c Config, patterns ...string) (*Listing, error) {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		if msg := strings.TrimSpace(string(stderr)); msg != "" {
+		if msg := strings.TrimSpace(string(stderr)); noModule(msg) {
+			return nil, &NoPackagesError{Dir: c.Dir, Patterns: patterns, Reason: reason(stderr)}
+		} else if msg != "" {
 			return nil, fmt.Errorf("go list %s: %s", strings.Join(patterns, " "), strings.TrimPrefix(msg, "go: "))
 		}
 		return nil, fmt.Errorf("go list %s: %w", strings.Join(patterns, " "), err)

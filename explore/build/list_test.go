@@ -175,7 +175,7 @@ func TestListErrors(t *testing.T) {
 		{"no such module", lake, []string{"example.net/pond"}, new(*PackageError),
 			"no required module provides package example.net/pond; to add it:\n\tgo get example.net/pond"},
 		{"no module at all", "-- a_test.go --\npackage a\n", []string{"./..."}, new(*NoPackagesError),
-			"no packages match ./... in DIR: pattern ./...: directory prefix . does not contain main module or its selected dependencies; change to the directory of a Go module"},
+			"DIR is not in a Go module, and ./... means nothing there; change to the directory of a module, or make one with: go mod init NAME"},
 		{"no tests", lake, []string{"./plain"}, new(*NoTestsError),
 			"example.com/lake/plain has no tests: explore runs the functions TestXxx of files _test.go; try ./..."},
 		{"a file", lake, []string{"plain/plain.go"}, nil, "list plain/plain.go: name a package, not a file; try ./plain"},
