@@ -2,11 +2,11 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -14,10 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/ghostread/ghostread/explore"
-	"github.com/ghostread/ghostread/finding"
 	"github.com/ghostread/ghostread/hunt"
 	"github.com/ghostread/ghostread/report"
 )
@@ -85,24 +83,33 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 			return fmt.Errorf("--run: %w", err)
 		}
 	}
+	if x.hunt.Budget < 0 {
+		return fmt.Errorf("--budget %v: want a time, or 0 for no limit", x.hunt.Budget)
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
+	x.hunt.Dir = dir
 	stdout := cmd.OutOrStdout()
-	var file *os.File
+	var file *output
 	if x.out != "" {
-		if file, err = os.Create(x.out); err != nil {
+		if file, err = create(x.out); err != nil {
 			return err
 		}
-		defer file.Close()
-		stdout = file
+		defer file.abandon()
+		stdout = file.File
+	}
+	html := x.html
+	if format == report.FormatHTML && !cmd.Flags().Changed("html") {
+		html = "" // the report is what goes to standard output
 	}
 	opts := report.Options{Dir: dir, ReadFile: os.ReadFile, Colour: colour(stdout)}
 	w := newWatcher(cmd.ErrOrStderr())
 	if format == report.FormatText {
 		w.text = report.NewText(stdout, opts)
 	}
+	defer context.AfterFunc(cmd.Context(), w.interrupted)()
 	summary, found, err := hunt.Run(cmd.Context(), x.hunt, w)
 	w.clear()
 	if err == nil {
@@ -118,42 +125,31 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 		}
 	}
 	if file != nil {
-		if err := file.Close(); err != nil {
+		if err := file.keep(); err != nil {
 			return err
 		}
 	}
-	if x.html != "" {
-		if err := writeHTML(x.html, in); err != nil {
+	if html != "" {
+		if err := writeHTML(html, in); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\n", x.html)
+		fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\n", html)
 	}
 	opts.Colour = colour(cmd.ErrOrStderr())
 	s.verdict = summary.Verdict()
 	return report.WriteSummary(cmd.ErrOrStderr(), summary, opts)
 }
 
-func writeHTML(name string, in report.Input) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".ghostread-report-")
+func writeHTML(name string, in report.Input) error {
+	f, err := create(name)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
+	defer f.abandon()
 	if err := buffered(f, func(b io.Writer) error { return report.Write(b, report.FormatHTML, in) }); err != nil {
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return f.keep()
 }
 
 func buffered(w io.Writer, write func(io.Writer) error) error {
@@ -164,75 +160,4 @@ func buffered(w io.Writer, write func(io.Writer) error) error {
 func colour(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && report.ColourOn(f)
-}
-
-// watcher shows a hunt as it goes: findings on standard output, progress in
-// one line of the terminal, or, where there is none, a line for each stage.
-type watcher struct {
-	text     *report.Text // nil if findings are written at the end
-	stderr   io.Writer
-	terminal bool
-	stage    string
-	shown    time.Time
-	drawn    bool
-	err      error
-}
-
-func newWatcher(stderr io.Writer) *watcher {
-	f, ok := stderr.(*os.File)
-	return &watcher{stderr: stderr, terminal: ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"}
-}
-
-// Finding implements hunt.Events.
-func (w *watcher) Finding(f finding.Finding) {
-	w.clear()
-	if w.text != nil && w.err == nil {
-		w.err = w.text.Finding(f)
-	}
-}
-
-// Progress implements hunt.Events.
-func (w *watcher) Progress(p hunt.Progress) {
-	if !w.terminal {
-		if p.Stage != "" && p.Stage != w.stage {
-			fmt.Fprintf(w.stderr, "%s\n", p.Stage)
-		}
-		w.stage = p.Stage
-		return
-	}
-	if time.Since(w.shown) < 100*time.Millisecond && p.Stage == w.stage {
-		return
-	}
-	w.stage, w.shown = p.Stage, time.Now()
-	var parts []string
-	if p.Stage != "" {
-		parts = append(parts, p.Stage)
-	}
-	if p.Tests > 0 {
-		parts = append(parts, fmt.Sprintf("%d tests", p.Tests))
-	}
-	if p.Executions > 0 && p.Elapsed > 0 {
-		parts = append(parts, fmt.Sprintf("%d executions (%.0f/s)", p.Executions, float64(p.Executions)/p.Elapsed.Seconds()))
-	}
-	parts = append(parts, fmt.Sprintf("%d found", p.Findings))
-	if p.Left > 0 {
-		parts = append(parts, p.Left.Round(time.Second).String()+" left")
-	}
-	fmt.Fprintf(w.stderr, "\r\x1b[K%s", clip(strings.Join(parts, ", "), 100))
-	w.drawn = true
-}
-
-// clear removes the progress line.
-func (w *watcher) clear() {
-	if w.drawn {
-		fmt.Fprint(w.stderr, "\r\x1b[K")
-		w.drawn = false
-	}
-}
-
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
 }
