@@ -171,8 +171,8 @@ func Toolchain(ctx context.Context, dir string, tags []string, stage func(versio
 	return build.Config{Dir: dir, Tags: tags, Overlay: o}, nil
 }
 
-// build returns the first thing that went wrong; the rest is built anyway.
-func (h *Hunt) build(ctx context.Context, c build.Config, packages []build.Package) (first error) {
+// build builds the packages and returns all that went wrong.
+func (h *Hunt) build(ctx context.Context, c build.Config, packages []build.Package) (failed error) {
 	for _, pkg := range packages {
 		h.report("building " + pkg.ImportPath)
 		b, err := build.Build(ctx, c, pkg)
@@ -181,10 +181,10 @@ func (h *Hunt) build(ctx context.Context, c build.Config, packages []build.Packa
 			suite, err = build.Tests(ctx, b, nil)
 		}
 		if ctx.Err() != nil {
-			return first
+			return failed
 		}
 		if err != nil {
-			first = errors.Join(first, err)
+			failed = errors.Join(failed, err)
 			h.mu.Lock()
 			h.broken = append(h.broken, unknown(pkg.ImportPath, err.Error()))
 			h.mu.Unlock()
@@ -192,7 +192,7 @@ func (h *Hunt) build(ctx context.Context, c build.Config, packages []build.Packa
 		}
 		h.open(b, suite.Tests)
 	}
-	return first
+	return failed
 }
 
 func unknown(pkg, why string) finding.Outcome {
@@ -357,7 +357,11 @@ type NoMatchError struct {
 }
 
 func (e *NoMatchError) Error() string {
-	return fmt.Sprintf("no test in %d packages matches --run %s; list them with: go test -list .", e.Packages, e.Run)
+	packages := fmt.Sprintf("%d packages", e.Packages)
+	if e.Packages == 1 {
+		packages = "1 package"
+	}
+	return fmt.Sprintf("no test in %s matches --run %s; list them with: go test -list . PACKAGE", packages, e.Run)
 }
 
 func (h *Hunt) noTests() error {
@@ -381,18 +385,14 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 		s.Outcomes = append(s.Outcomes, o)
 	}
 	s.Outcomes = append(s.Outcomes, h.broken...)
-	if skipped > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("%s skip themselves and were not explored", count(skipped, "test")))
+	switch {
+	case skipped == 1:
+		s.Notes = append(s.Notes, "1 test skips itself and was not explored")
+	case skipped > 1:
+		s.Notes = append(s.Notes, fmt.Sprintf("%d tests skip themselves and were not explored", skipped))
 	}
 	if interrupted {
 		s.Notes = append(s.Notes, "interrupted: this is what was found until then")
 	}
 	return s
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
