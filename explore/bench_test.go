@@ -2,7 +2,6 @@ package explore_test
 
 import (
 	"bytes"
-	"context"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -14,7 +13,8 @@ import (
 	"github.com/ghostread/ghostread/finding"
 )
 
-const never = 365 * 24 * time.Hour
+// forever is a limit for slices that a number of executions ends.
+func forever() time.Time { return time.Now().Add(365 * 24 * time.Hour) }
 
 func session(b testing.TB, p explore.Program, test string, o explore.Options, emit func(finding.Finding), tick func(explore.Progress)) *explore.Session {
 	b.Helper()
@@ -44,7 +44,7 @@ func BenchmarkExecutions(b *testing.B) {
 				s := session(b, p, "TestSmall", explore.Options{Strategy: strategy, NoRace: mode.noRace},
 					func(f finding.Finding) { b.Errorf("found %s: %s", f.Kind, f.Title) }, func(p explore.Progress) { last = p })
 				b.ResetTimer()
-				if err := s.Slice(b.Context(), uint64(b.N), time.Now().Add(never)); err != nil {
+				if err := s.Slice(b.Context(), uint64(b.N), forever()); err != nil {
 					b.Fatal(err)
 				}
 				b.StopTimer()
@@ -73,7 +73,7 @@ func BenchmarkExecutions(b *testing.B) {
 }
 
 // plainTest builds the tests of a package without us and returns how to run one.
-func plainTest(b *testing.B, dir string, flags ...string) func(test string, count int) ([]byte, error) {
+func plainTest(b *testing.B, dir string, flags ...string) func(test string, count int, args ...string) ([]byte, error) {
 	b.Helper()
 	bin := filepath.Join(b.TempDir(), "plain.test")
 	cmd := exec.CommandContext(b.Context(), "go", append(append([]string{"test", "-c", "-vet=off", "-o", bin}, flags...), ".")...)
@@ -81,9 +81,11 @@ func plainTest(b *testing.B, dir string, flags ...string) func(test string, coun
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Skipf("go test %v does not build here: %v\n%s", flags, err, out)
 	}
-	return func(test string, count int) ([]byte, error) {
-		cmd := exec.CommandContext(b.Context(), bin, "-test.run=^"+test+"$", "-test.count="+strconv.Itoa(count))
+	return func(test string, count int, args ...string) ([]byte, error) {
+		args = append([]string{"-test.run=^" + test + "$", "-test.count=" + strconv.Itoa(count)}, args...)
+		cmd := exec.CommandContext(b.Context(), bin, args...)
 		cmd.Dir = dir
+		cmd.Env = append(cmd.Environ(), "GORACE=suppress_equal_stacks=0 suppress_equal_addresses=0")
 		return cmd.CombinedOutput()
 	}
 }
@@ -107,7 +109,7 @@ func BenchmarkConfirm(b *testing.B) {
 	for b.Loop() {
 		n := 0
 		s := session(b, p, "TestRacy", explore.Options{}, func(finding.Finding) { n++ }, nil)
-		if err := s.Slice(b.Context(), 1, time.Now().Add(never)); err != nil {
+		if err := s.Slice(b.Context(), 1, forever()); err != nil {
 			b.Fatal(err)
 		}
 		if n != 1 {
@@ -157,7 +159,7 @@ func find(b *testing.B, p explore.Program, test, dir string) found {
 		r.file = file
 	}, nil)
 	for step := uint64(25); r.file == nil && !s.Done(); step = min(2*step, 1000) {
-		if err := s.Slice(b.Context(), step, time.Now().Add(never)); err != nil {
+		if err := s.Slice(b.Context(), step, forever()); err != nil {
 			b.Fatal(err)
 		}
 		if s.Outcome().Executions > 100_000 {
@@ -220,17 +222,25 @@ func BenchmarkGhosts(b *testing.B) {
 			reports := 0
 			b.ResetTimer()
 			for b.Loop() {
-				reports = plainReports(b.Context(), run, test)
+				reports = plainReports(b, run, test)
 			}
 			b.ReportMetric(float64(reports), "reports-of-1000")
 		})
 	}
 }
 
-// plainReports returns how many of 1,000 runs of a test fail. The detector of
-// the release keeps equal reports to itself after the first; a test during
-// which it found a race fails each time all the same.
-func plainReports(_ context.Context, run func(string, int) ([]byte, error), test string) int {
-	out, _ := run(test, 1000)
-	return bytes.Count(out, []byte("--- FAIL: "+test+" "))
+// plainReports returns how many of 1,000 runs of a test report something. The
+// detector is told to repeat itself, so that each run counts; a run that
+// crashes counts too, and another process makes those that are left.
+func plainReports(b *testing.B, run func(string, int, ...string) ([]byte, error), test string) (reports int) {
+	for left := 1000; left > 0; {
+		out, err := run(test, left, "-test.v")
+		ran := bytes.Count(out, []byte("=== RUN   "+test+"\n"))
+		if ran == 0 {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		left -= ran
+		reports += bytes.Count(out, []byte("--- FAIL: "+test+" ")) + bytes.Count(out, []byte("fatal error: "))
+	}
+	return reports
 }

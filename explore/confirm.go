@@ -225,7 +225,7 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 	f.Evidence = append(f.Evidence, t.spawns(f.Evidence)...)
 	names := []string{placeName(f.Evidence[0]), placeName(f.Evidence[1])}
 	slices.Sort(names)
-	f.Fingerprint = finding.Fingerprint(append(names, "race", s.program.Package, subject)...)
+	f.Fingerprint = finding.Fingerprint(append(names, "race", s.program.Package)...)
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil
 }

@@ -114,7 +114,8 @@ type Session struct {
 	logFull    bool
 	unrepeated int
 	unchecked  int
-	alone      bool // the test has one goroutine
+	alone      bool          // the test has one goroutine
+	patience   time.Duration // for an execution, though the slice may be over
 	known      map[uint64]*known
 	held       []held
 	found      []finding.Finding
@@ -190,7 +191,7 @@ func (s *Session) Outcome() finding.Outcome {
 	case s.broken != "":
 		o.Verdict, o.Reason = finding.Unknown, s.broken
 	case s.executions == 0:
-		o.Verdict, o.Reason = finding.Unknown, "no execution was made"
+		o.Verdict, o.Reason = finding.Unknown, "its first run took longer than the time there was"
 	case s.passed == 0 && s.cut > 0:
 		o.Verdict, o.Reason = finding.Unknown, "every execution was cut short: "+s.limit
 	case s.cut > 0:

@@ -40,7 +40,7 @@ const overrun = 2 * time.Second
 func (s *Session) process(ctx context.Context, last uint64, until time.Time) error {
 	job := s.opts.job(wire.Search, s.test)
 	job.First, job.Last, job.Until = s.next, last, until.UnixNano()
-	job.MaxTime = int64(min(s.opts.MaxTime, time.Until(until)+overrun))
+	job.MaxTime = int64(min(s.opts.MaxTime, max(time.Until(until), s.patience)+overrun))
 	before := struct{ executions, steps, passed, cut uint64 }{s.executions, s.steps, s.passed, s.cut}
 	finished := false
 	var cands []candidate
@@ -84,6 +84,9 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 	if s.Skipped() {
 		s.ended = true
 		return nil
+	}
+	if s.executions == before.executions || s.cut > before.cut {
+		s.patience = max(2*s.patience, overrun) // a test that takes long gets longer slices
 	}
 	s.next = h.Execution + 1
 	if !finished {
@@ -198,7 +201,23 @@ func (s *Session) hold(c candidate, f finding.Finding) {
 	case i < 0:
 		s.held = append(s.held, held{c, f})
 	case telling(f) > telling(s.held[i].f):
+		f.Notes = append(f.Notes, s.held[i].f.Notes...)
+		also(&f, s.held[i].f)
 		s.held[i] = held{c, f}
+	default:
+		also(&s.held[i].f, f)
+	}
+}
+
+// also notes in f that the same two functions meet on another object too: one
+// order is missing, not two.
+func also(f *finding.Finding, g finding.Finding) {
+	a, b := f.Evidence[0], g.Evidence[0]
+	if a.Object == b.Object || b.Object == "" {
+		return
+	}
+	if n := "also not ordered: " + b.Object; !slices.Contains(f.Notes, n) {
+		f.Notes = append(f.Notes, n)
 	}
 }
 

@@ -202,13 +202,12 @@ func (s *Session) failureFinding(ctx context.Context, t *trace, log string) (fin
 	f := finding.Finding{Kind: finding.Failure, Message: strings.TrimRight(log, "\n")}
 	f.Title = "the test fails under some schedules and passes under others"
 	f.Pos = s.position(log)
-	if f.Pos.File != "" {
-		f.Evidence = []finding.Evidence{{
-			Role: finding.RoleAssert, Text: "the assertion", Point: -1,
-			Stack: []finding.Frame{{Func: s.program.Package + "." + s.test, File: f.Pos.File, Line: f.Pos.Line}},
-		}}
+	e := finding.Evidence{
+		Role: finding.RoleAssert, Text: "the assertion", Point: -1,
+		Stack: []finding.Frame{{Func: s.program.Package + "." + s.test, File: f.Pos.File, Line: f.Pos.Line}},
 	}
-	f.Evidence = append(f.Evidence, tl.switches(lastSwitches)...)
+	end := tl.failed(&e)
+	f.Evidence = append(tl.switches(lastSwitches, end), e)
 	f.Fingerprint = finding.Fingerprint("failure", s.program.Package, s.test, f.Pos.String())
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil
@@ -239,7 +238,10 @@ func (s *Session) panicFinding(ctx context.Context, t *trace) (finding.Finding, 
 		Kind: finding.Panic, Message: t.crash.message, Evidence: []finding.Evidence{e}, Pos: place(e),
 		Title: "under some schedules: " + strings.TrimSuffix(firstLine(t.crash.message), " [recovered, repanicked]"),
 	}
-	f.Evidence = append(f.Evidence, tl.switches(lastSwitches)...)
+	f.Evidence = append(f.Evidence, tl.switches(lastSwitches, len(t.events))...)
+	if slices.ContainsFunc(t.events, func(e event.Event) bool { return e.Kind == event.Exit && e.G == 1 }) {
+		f.Notes = append(f.Notes, "the test had returned by then: an ordinary process may end first")
+	}
 	f.Fingerprint = finding.Fingerprint("panic", s.program.Package, panicKey(t.crash))
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil

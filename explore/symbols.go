@@ -78,7 +78,7 @@ func (s *symbols) resolve(ctx context.Context, pcs []uint64, types []typeQuery) 
 			continue
 		}
 		ask(fmt.Sprintf("type %x %x %x", q.typ, q.size, q.off), func(r wire.Record) {
-			s.objects[q] = object{name: r.Get("name") + r.Get("path"), typ: r.Get("leaf"), kind: r.Get("kind")}
+			s.objects[q] = object{name: entry(r.Get("name"), r.Get("path")), typ: r.Get("leaf"), kind: r.Get("kind")}
 		})
 	}
 	if len(job.Ask) == 0 {
@@ -95,6 +95,16 @@ func (s *symbols) resolve(ctx context.Context, pcs []uint64, types []typeQuery) 
 	}
 	p.close()
 	return nil
+}
+
+// entry is the name of a part of a type. The insides of a map are the
+// runtime's: what the program sees is an entry.
+func entry(name, path string) string {
+	group := strings.TrimPrefix(name, "[]")
+	if of, ok := strings.CutPrefix(group, "map.group["); ok {
+		return "an entry of map[" + of
+	}
+	return name + path
 }
 
 // frames reads the answer to a pc: the inlined calls at it, innermost first.

@@ -87,7 +87,7 @@ func newTimeline(t *trace, show []int) *timelineBuilder {
 
 func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool {
 	switch {
-	case e.Kind == event.TimerFire || e.Kind == event.Exit || e.Kind == event.Adopt:
+	case e.Kind == event.TimerFire || e.Kind == event.Exit || e.Kind == event.Adopt || e.Kind == event.Stop:
 		return true
 	case e.Kind == event.Spawn && e.Aux == 1:
 		return false // of the goroutine that runs the test, by nobody
@@ -103,7 +103,7 @@ func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool
 
 func addrOf(e *event.Event) uint64 {
 	switch e.Kind {
-	case event.Spawn, event.Exit, event.Yield, event.Sleep, event.Select, event.GC:
+	case event.Spawn, event.Exit, event.Yield, event.Sleep, event.Select, event.GC, event.Stop:
 		return 0
 	}
 	return e.Addr
@@ -307,17 +307,21 @@ func (b *timelineBuilder) lastOf(g int) int {
 	return -1
 }
 
-// switches tells of the last n places at which another goroutine went on:
-// what a schedule that fails has, and the ordinary one has not.
-func (b *timelineBuilder) switches(n int) (list []finding.Evidence) {
+// switches tells of the last n places before event end at which another
+// goroutine went on: what a schedule that fails has, and the ordinary one has
+// not.
+func (b *timelineBuilder) switches(n, end int) (list []finding.Evidence) {
 	for p := len(b.tl.Points) - 1; p > 0 && len(list) < n; p-- {
+		if b.tl.Points[p].At >= int64(end) {
+			continue
+		}
 		at, before := b.tl.Points[p], b.tl.Points[p-1]
 		if at.Lane == before.Lane || at.Lane == 1 || at.Stack < 0 {
 			continue
 		}
 		e := finding.Evidence{
 			Role: finding.RoleNote, Goroutine: at.Lane, Point: p, Addr: at.Addr,
-			Text: strings.TrimSpace(fmt.Sprintf("G%d goes on after G%d: %s %s", at.Lane, before.Lane, at.Op, at.Text)),
+			Text: strings.TrimSpace(fmt.Sprintf("then %s runs from here: %s %s", lane(at.Lane), at.Op, at.Text)),
 		}
 		for _, f := range b.tl.Stacks[at.Stack] {
 			e.Stack = append(e.Stack, b.tl.Frames[f])
@@ -326,6 +330,29 @@ func (b *timelineBuilder) switches(n int) (list []finding.Evidence) {
 	}
 	slices.Reverse(list)
 	return list
+}
+
+func lane(id int) string {
+	if id == 0 {
+		return "a timer"
+	}
+	return fmt.Sprintf("G%d", id)
+}
+
+// failed marks where the test failed first, and returns that event, or the
+// number of events.
+func (b *timelineBuilder) failed(e *finding.Evidence) int {
+	for i := range b.t.events {
+		if b.t.events[i].Kind == event.Stop {
+			b.mark(i, finding.MarkStop)
+			e.Goroutine = int(b.t.events[i].G)
+			if p, ok := b.index[i]; ok {
+				e.Point = p
+			}
+			return i
+		}
+	}
+	return len(b.t.events)
 }
 
 // stuck marks where g waits for ever.
@@ -403,7 +430,7 @@ var opNames = map[event.Kind]string{
 	event.WaitGroupAdd: "add", event.WaitGroupWait: "wait",
 	event.CondWait: "cond wait", event.CondSignal: "signal", event.CondBroadcast: "broadcast",
 	event.Sleep: "sleep", event.Yield: "yield", event.GC: "collect garbage",
-	event.Spawn: "go", event.Exit: "end", event.TimerFire: "timer", event.Adopt: "joins", event.Stop: "panic",
+	event.Spawn: "go", event.Exit: "end", event.TimerFire: "timer", event.Adopt: "joins", event.Stop: "fail",
 }
 
 func mapOp(fn string, k event.Kind) string {

@@ -288,6 +288,9 @@ func (t *trace) find(i int) object {
 		return t.symbols.objects[q]
 	}
 	o, _ := t.symbols.globals.at(t.symbols.program.Path, e.Addr)
+	if o.name == "runtime.zeroVal" {
+		return object{typ: "map"} // an element that is absent, used as a map
+	}
 	return o
 }
 

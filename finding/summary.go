@@ -11,7 +11,7 @@ type Outcome struct {
 	Subject      Subject       `json:"subject"`
 	Verdict      Verdict       `json:"verdict"`
 	Reason       string        `json:"reason,omitempty"` // why Verdict is Unknown, or what qualifies it
-	Executions   int           `json:"executions,omitempty"`
+	Executions   int           `json:"executions"`
 	Exhausted    bool          `json:"exhausted,omitempty"`    // every schedule was covered: Clean is a proof for these inputs
 	Findings     []string      `json:"findings,omitempty"`     // fingerprints
 	Uncontrolled []string      `json:"uncontrolled,omitempty"` // what the outcome depended on besides the schedule, e.g. "network"

@@ -73,7 +73,7 @@ const (
 	TimerDone                  // the timer's function returned
 	Adopt                      // a goroutine from before this execution joined it under id G; Aux is 1 if all that happened so far is known to it
 	Alloc                      // Size bytes at Addr are a new object: nothing known about the address holds any more
-	Stop                       // the goroutine panicked; nothing follows in its lane
+	Stop                       // a test fails here
 )
 
 // Flags qualify an event.

@@ -206,7 +206,7 @@ func (l *loop) search() {
 	l.strategy = s
 	l.alone = true
 	for n := j.First; n <= j.Last; n++ {
-		if j.Until != 0 && time.Now().UnixNano() > j.Until {
+		if n > j.First && j.Until != 0 && time.Now().UnixNano() > j.Until {
 			break
 		}
 		c := l.run(n, wire.SeedOf(j.Seed, n))

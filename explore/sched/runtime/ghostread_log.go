@@ -206,6 +206,15 @@ func ghostAlloc(p unsafe.Pointer, size uintptr, typ *_type) {
 	}
 }
 
+// ghostread_fail is called by package testing when a test fails.
+//
+//go:linkname ghostread_fail
+func ghostread_fail() {
+	if ghost.capture && ghostMine() {
+		ghostLog(gkStop, getg().ghost.id, 0, 0, sys.GetCallerPC(), 0)
+	}
+}
+
 // ghostBlock and ghostWake note why a goroutine parked and who woke it.
 func ghostBlock(gp *g) {
 	if ghost.capture && gp.ghost.world == ghost.world {

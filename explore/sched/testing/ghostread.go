@@ -6,7 +6,13 @@ import (
 	"context"
 	"internal/ghostread/guest"
 	"io"
+	_ "unsafe" // for linkname
 )
+
+// ghostFail notes in the event log that a test fails here.
+//
+//go:linkname ghostFail runtime.ghostread_fail
+func ghostFail()
 
 // ghostExplore takes the place of the loop over tests when this process is to
 // explore one of them. Every execution gets a root T of its own, so that
