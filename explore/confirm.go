@@ -172,6 +172,11 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 	if err := t.name(ctx, append(near, show...)); err != nil { // a long timeline may leave some of near out
 		return finding.Finding{}, err
 	}
+	if g.Newer >= 0 {
+		if f, ok := (finding.Evidence{Stack: t.frames(int(g.Newer))}).Place(); !ok || f.Plumbing() {
+			g.Kind, g.Newer = detect.KindRace, -1 // package testing counts; it announces nothing
+		}
+	}
 	if g.Kind == detect.KindRace && g.Read >= 0 && t.plain(int(g.Read)) && t.plain(int(g.Write)) && t.object(int(g.Read)).words() {
 		g.Kind = detect.KindTorn // one access to the compiler, several loads to the machine
 	}

@@ -42,6 +42,10 @@ type process struct {
 const (
 	eventBytes = int(unsafe.Sizeof(event.Event{}))
 
+	// parallel is how many tests that call t.Parallel run at a time: enough for
+	// them to meet, whatever machine this is.
+	parallel = "8"
+
 	// stuckAfter is added to the time limit of an execution before a process
 	// that makes no progress is ended: the limit is enforced inside, this is
 	// for a process that cannot any more.
@@ -82,7 +86,7 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cmd := exec.CommandContext(ctx, p.Path, "-test.run=^$", "-test.timeout=0", "-test.short="+strconv.FormatBool(job.Short))
+	cmd := exec.CommandContext(ctx, p.Path, "-test.run=^$", "-test.timeout=0", "-test.parallel="+parallel, "-test.short="+strconv.FormatBool(job.Short))
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.Env = append(cmd.Env, wire.JobVariable+"="+jobFile, "PWD="+p.Dir, "GOTRACEBACK=single", "GOMAXPROCS=1")

@@ -100,7 +100,8 @@ func isLock(k event.Kind) bool { return k == event.Lock || k == event.RLock }
 
 // waitText says what g waits for, by the name that the line has for it.
 func (t *trace) waitText(g goroutine) string {
-	frame, _ := (finding.Evidence{Stack: t.symbols.stack(g.stack)}).Place()
+	stack := t.symbols.stack(g.stack)
+	frame, _ := (finding.Evidence{Stack: stack}).Place()
 	named := func(what, method string) string {
 		if name := t.source.at(frame, method); name != "" {
 			return what + name
@@ -108,6 +109,8 @@ func (t *trace) waitText(g goroutine) string {
 		return fmt.Sprintf("%s%#x", what, g.obj)
 	}
 	switch {
+	case slices.ContainsFunc(stack, func(f finding.Frame) bool { return f.Func == "testing.(*T).Run" }):
+		return "waits for a subtest"
 	case strings.HasPrefix(g.reason, "chan receive (nil"):
 		return named("waits to receive from a nil channel, ", "receive")
 	case strings.HasPrefix(g.reason, "chan send (nil"):

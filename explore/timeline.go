@@ -91,8 +91,6 @@ func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool
 		return true
 	case e.Kind == event.Spawn && e.Aux == 1:
 		return false // of the goroutine that runs the test, by nobody
-	case e.G == 1 && e.Kind.IsMemory():
-		return false // package testing at work
 	}
 	if len(frames) == 0 {
 		return false
@@ -316,7 +314,7 @@ func (b *timelineBuilder) switches(n, end int) (list []finding.Evidence) {
 			continue
 		}
 		at, before := b.tl.Points[p], b.tl.Points[p-1]
-		if at.Lane == before.Lane || at.Lane == 1 || at.Stack < 0 {
+		if at.Lane == before.Lane || at.Stack < 0 {
 			continue
 		}
 		e := finding.Evidence{

@@ -84,6 +84,7 @@ var faulty = map[string]struct {
 	"TestFailure":        {kinds: []finding.Kind{finding.Failure}},
 	"TestRaceOnField":    {kinds: []finding.Kind{finding.Race}, object: "s.hits (int)"},
 	"TestGlobal":         {kinds: []finding.Kind{finding.Race}, object: "worlds.config.limits[1].high (int)"},
+	"TestParallelRace":   {kinds: []finding.Kind{finding.Race}, object: "shared (int)"},
 	"TestTorn":           {kinds: []finding.Kind{finding.Torn}},
 	"TestLost":           {kinds: []finding.Kind{finding.Lost}},
 	"TestPhantom":        {kinds: []finding.Kind{finding.Phantom}},

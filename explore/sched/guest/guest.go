@@ -29,8 +29,8 @@ import (
 )
 
 // Test is one execution of the test: it runs in a world, writes the test's log
-// to w, and reports how it ended. It returns only if the test did.
-type Test func(w io.Writer) (failed, skipped bool)
+// to w, and calls end when the test has ended, which it may never do.
+type Test func(w io.Writer, end func(failed, skipped bool))
 
 var on = os.Getenv(wire.JobVariable) != ""
 
@@ -158,10 +158,8 @@ func (l *loop) open() error {
 	c.maxSteps = j.MaxSteps
 	c.maxTime = j.MaxTime
 	c.choose = func(q *strategy.Choice) int32 { return l.strategy.Choose(q) }
-	c.body = func() {
-		l.failed, l.skipped = l.test(&l.out)
-		l.returned = true
-	}
+	end := func(failed, skipped bool) { l.failed, l.skipped, l.returned = failed, skipped, true }
+	c.body = func() { l.test(&l.out, end) }
 	l.detector = detect.New()
 
 	runtime.GOMAXPROCS(1)
@@ -213,7 +211,7 @@ func (l *loop) search() {
 		l.look(c)
 		l.head.TotalSteps += l.head.Steps
 		l.head.Executions++
-		l.alone = l.alone && c.goroutines <= 2 // the one that runs the tests, and this test
+		l.alone = l.alone && c.goroutines == 1
 		if l.alone && n-j.First >= aloneAfter {
 			send(wire.Record{Kind: "alone"})
 			return
@@ -251,7 +249,7 @@ func (l *loop) look(c *config) {
 	if l.job.Race {
 		log = unsafe.Slice((*event.Event)(c.events), l.head.Events)
 		races := l.detector.Run(log)
-		if !l.detector.Exact() && c.goroutines > 2 && l.seen[8] == 0 {
+		if !l.detector.Exact() && c.goroutines > 1 && l.seen[8] == 0 {
 			l.seen[8]++
 			send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
 		}
@@ -303,7 +301,7 @@ func (l *loop) look(c *config) {
 		l.seen[5]++
 		send(wire.Record{Kind: "external"})
 	}
-	if c.full && c.goroutines > 2 && l.seen[6] == 0 {
+	if c.full && c.goroutines > 1 && l.seen[6] == 0 {
 		l.seen[6]++
 		send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
 	}

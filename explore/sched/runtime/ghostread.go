@@ -356,8 +356,8 @@ func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
 			ghostTurn(gp, kind, addr, pc)
 		}
 	}
-	if gp.ghost.op != 0 && kind >= gkAtomicLoad {
-		return // a part of the step that ghostEnter reported
+	if !ghost.logging || gp.ghost.op != 0 && kind >= gkAtomicLoad {
+		return // nobody reads the log, or ghostEnter has reported the step
 	}
 	if kind <= gkMapWrite || kind-gkLock <= gkRUnlock-gkLock || ghost.capture {
 		ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
@@ -379,12 +379,17 @@ func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
 		return
 	}
 	ghost.choices++
-	systemstack(func() { ghost.next.set(ghostDecide(gp, kind)) })
-	if ghost.next.ptr() == gp {
-		ghost.next = 0
-	} else {
-		mcall(ghostSwitch)
+	mcall(ghostTurnOn)
+}
+
+// ghostTurnOn decides who goes on after gp's point, on g0.
+func ghostTurnOn(gp *g) {
+	next := ghostDecide(gp, gp.ghost.kind)
+	if next == gp && ghost.stop == 0 {
+		gogo(&gp.sched)
 	}
+	ghost.next.set(next)
+	ghostSwitch(gp)
 }
 
 // ghostSwitch passes the turn from gp to ghost.next. It runs on g0 and does

@@ -173,7 +173,12 @@ func ghostread_istype(p uintptr) bool {
 	return false
 }
 
-// ghostread_atomic is called by the sync/atomic entry points.
+// ghostread_atomic is called by the sync/atomic entry points. Inside an
+// operation of package sync it has nothing to do.
 //
 //go:nosplit
-func ghostread_atomic(kind, addr, pc uintptr) { ghostPoint(uint8(kind), addr, 0, pc, 0) }
+func ghostread_atomic(kind, addr, pc uintptr) {
+	if getg().ghost.op == 0 {
+		ghostPoint(uint8(kind), addr, 0, pc, 0)
+	}
+}

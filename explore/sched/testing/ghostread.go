@@ -15,9 +15,7 @@ import (
 func ghostFail()
 
 // ghostExplore takes the place of the loop over tests when this process is to
-// explore one of them. Every execution gets a root T of its own, so that
-// subtests, t.Parallel, cleanups, temporary directories and names behave as
-// in a run of the test alone.
+// explore one of them.
 func ghostExplore(modulePath, importPath string, matchString func(pat, str string) (bool, error), tests []InternalTest) (ran, ok, on bool) {
 	if !guest.On() {
 		return false, false, false
@@ -25,8 +23,8 @@ func ghostExplore(modulePath, importPath string, matchString func(pat, str strin
 	ok = guest.Main(func(name string) guest.Test {
 		for _, test := range tests {
 			if test.Name == name {
-				return func(w io.Writer) (failed, skipped bool) {
-					return ghostOnce(modulePath, importPath, matchString, test, w)
+				return func(w io.Writer, end func(failed, skipped bool)) {
+					ghostOnce(modulePath, importPath, matchString, test, w, end)
 				}
 			}
 		}
@@ -35,25 +33,37 @@ func ghostExplore(modulePath, importPath string, matchString func(pat, str strin
 	return true, ok, true
 }
 
-func ghostOnce(modulePath, importPath string, matchString func(pat, str string) (bool, error), test InternalTest, w io.Writer) (failed, skipped bool) {
+// ghostOpen is the barrier of a parent that has nothing to wait for: a test
+// that calls t.Parallel goes on at once.
+var ghostOpen = make(chan bool)
+
+func init() { close(ghostOpen) }
+
+// ghostOnce runs the test as T.Run would, on the goroutine it is called on.
+// The parent is made by hand for each execution, so that subtests, t.Parallel,
+// cleanups, temporary directories and names behave as in a run of the test
+// alone. It never is done: as in an ordinary run, where it lives as long as
+// the process, it takes what is logged too late. end is called when the test
+// returns or gives up.
+func ghostOnce(modulePath, importPath string, matchString func(pat, str string) (bool, error), test InternalTest, w io.Writer, end func(failed, skipped bool)) {
+	ctx, cancel := context.WithCancel(context.Background())
 	t := &T{
 		common: common{
-			signal:     make(chan bool, 1),
 			barrier:    make(chan bool),
-			w:          w,
-			ctx:        context.Background(),
-			cancelCtx:  func() {},
+			signal:     make(chan bool, 2), // t.Parallel sends, and the end
+			name:       test.Name,
 			modulePath: modulePath,
 			importPath: importPath,
+			parent:     &common{w: w, barrier: ghostOpen, modulePath: modulePath, importPath: importPath},
+			level:      1,
+			ctx:        ctx,
+			cancelCtx:  cancel,
 		},
-		tstate: newTestState(*parallel, newMatcher(matchString, "", "-test.run", "")),
+		tstate: newTestState(*parallel+1, newMatcher(matchString, "", "-test.run", "")),
 	}
-	tRunner(t, func(t *T) {
-		t.Run(test.Name, func(t *T) {
-			defer func() { skipped = t.Skipped() }()
-			test.F(t)
-		})
-	})
-	<-t.signal
-	return t.Failed(), skipped
+	t.w = indenter{&t.common}
+	t.setOutputWriter()
+	running.Store(t.name, highPrecisionTimeNow())
+	defer func() { end(t.Failed(), t.Skipped()) }()
+	tRunner(t, test.F)
 }

@@ -91,6 +91,17 @@ func TestGlobal(t *testing.T) {
 	<-done
 }
 
+// TestParallelRace has two subtests that share what they should not.
+func TestParallelRace(t *testing.T) {
+	shared := 0
+	for _, name := range []string{"a", "b"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			shared++
+		})
+	}
+}
+
 func TestTorn(t *testing.T) {
 	s := struct{ name string }{"old"}
 	done := make(chan bool)
