@@ -127,7 +127,7 @@ func showReplay(cmd *cobra.Command, s *session, file *replay.File, r *explore.Re
 	case r.Same:
 		fmt.Fprintf(e, "the recorded finding, by another schedule: %s (hash %s, recorded %s)\n", r.Diverged, r.Hash, file.Hash)
 	case r.Diverged != "":
-		fmt.Fprintf(e, "the recorded finding did not show: %s; the source, the Go release or the environment have changed since\n", r.Diverged)
+		fmt.Fprintf(e, "the recorded finding did not show: %s; a replay holds for the source, the Go release and the environment it was recorded with\n", r.Diverged)
 	default:
 		fmt.Fprintf(e, "the recorded finding did not show, though the schedule is the recorded one (hash %s)\n", r.Hash)
 	}
