@@ -130,7 +130,11 @@ func (h *Hunt) prepare(ctx context.Context) error {
 	for _, p := range list.Broken {
 		h.broken = append(h.broken, unknown(p.ImportPath, p.Error()))
 	}
-	stop := context.AfterFunc(ctx, func() { h.wake.Broadcast() })
+	stop := context.AfterFunc(ctx, func() {
+		h.mu.Lock() // a worker between its look at ctx and its wait must not miss this
+		defer h.mu.Unlock()
+		h.wake.Broadcast()
+	})
 	defer stop()
 	var workers sync.WaitGroup
 	for range h.opts.Jobs {
