@@ -173,7 +173,9 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 		return finding.Finding{}, err
 	}
 	if g.Newer >= 0 {
-		if f, ok := (finding.Evidence{Stack: t.frames(int(g.Newer))}).Place(); !ok || f.Plumbing() {
+		stack := t.frames(int(g.Newer))
+		i := slices.IndexFunc(stack, func(f finding.Frame) bool { return !strings.HasPrefix(f.Func, "sync/atomic.") })
+		if i < 0 || stack[i].Plumbing() {
 			g.Kind, g.Newer = detect.KindRace, -1 // package testing counts; it announces nothing
 		}
 	}

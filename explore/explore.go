@@ -118,6 +118,7 @@ type Session struct {
 	patience   time.Duration // for an execution, though the slice may be over
 	known      map[uint64]*known
 	held       []held
+	slices     int
 	found      []finding.Finding
 	plain      *plainRun
 	elapsed    time.Duration
@@ -157,7 +158,8 @@ func (s *Session) Done() bool { return s.ended }
 func (s *Session) Skipped() bool { return s.warm.Get("skipped") == "true" }
 
 // Slice makes up to execs further executions, until the given time at most.
-// Findings are emitted as they are confirmed. When ctx is done Slice returns
+// Findings are emitted as they are confirmed; a plain race may be held back for
+// a slice or two, and [Session.Flush] ends that. When ctx is done Slice returns
 // its error; what was found before has been emitted.
 func (s *Session) Slice(ctx context.Context, execs uint64, until time.Time) error {
 	start := time.Now()
@@ -168,7 +170,7 @@ func (s *Session) Slice(ctx context.Context, execs uint64, until time.Time) erro
 			return err
 		}
 	}
-	return s.settle(ctx)
+	return s.settle(ctx, s.next > last)
 }
 
 // Outcome is what the exploration of the test has come to so far.

@@ -115,12 +115,7 @@ func (s *Session) salvage(ctx context.Context, cands []candidate) {
 			return
 		}
 	}
-	for _, h := range s.held {
-		if h.f.Kind != finding.Failure && h.f.Kind != finding.Deadlock || s.passed > 0 {
-			s.publish(h.f)
-		}
-	}
-	s.held = nil
+	s.Flush()
 }
 
 // died handles a process that ended inside an execution.
@@ -190,6 +185,20 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 	return nil
 }
 
+// patientSlices is how many short slices a plain race is held back for: a
+// later execution may show what it makes the reader return.
+const patientSlices = 2
+
+// Flush publishes what waits for more executions when there will be none.
+func (s *Session) Flush() {
+	for _, h := range s.held {
+		if h.f.Kind != finding.Failure && h.f.Kind != finding.Deadlock || s.passed > 0 {
+			s.publish(h.f)
+		}
+	}
+	s.held = nil
+}
+
 // hold keeps f until the slice ends. Of several proofs of one cause the one
 // that tells more stays.
 func (s *Session) hold(c candidate, f finding.Finding) {
@@ -234,20 +243,25 @@ func telling(f finding.Finding) int {
 	return n
 }
 
-// settle decides about what was confirmed in this slice.
-func (s *Session) settle(ctx context.Context) error {
+// settle decides about what was confirmed in this slice. complete means that
+// all executions were made that were asked for.
+func (s *Session) settle(ctx context.Context, complete bool) error {
 	if slices.ContainsFunc(s.held, func(h held) bool { return h.f.Kind == finding.Panic && strings.Contains(h.f.Message, "closed channel") }) {
 		s.held = slices.DeleteFunc(s.held, func(h held) bool { return h.f.Title == channelRace })
 	}
-	var wait []held
+	var wait, races []held
 	for _, h := range s.held {
-		if s.passed == 0 && (h.f.Kind == finding.Failure || h.f.Kind == finding.Deadlock) {
+		switch {
+		case s.passed == 0 && (h.f.Kind == finding.Failure || h.f.Kind == finding.Deadlock):
 			wait = append(wait, h)
-		} else {
+		case h.f.Kind == finding.Race && !complete && !s.ended && s.slices < patientSlices:
+			races = append(races, h)
+		default:
 			s.publish(h.f)
 		}
 	}
-	s.held = wait
+	s.slices++
+	s.held = append(races, wait...)
 	if len(wait) == 0 || s.ended {
 		return nil
 	}
@@ -269,7 +283,7 @@ func (s *Session) settle(ctx context.Context) error {
 			h.f.Notes = append(h.f.Notes, "the test hangs in every execution, and in an ordinary run too")
 			s.publish(h.f)
 		}
-		s.held = nil
+		s.held = races
 	default:
 		s.broken = "fails without exploration too: " + firstLine(strings.TrimSpace(first.f.Message))
 	}

@@ -113,6 +113,9 @@ func Run(ctx context.Context, o Options, events Events) (finding.Summary, []find
 		}
 		return finding.Summary{}, nil, err
 	}
+	for _, t := range h.tests {
+		t.session.Flush()
+	}
 	return h.summary(began, ctx.Err() != nil), h.set.All(), nil
 }
 
