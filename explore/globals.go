@@ -7,16 +7,48 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // globals names package variables and the parts of them, from the symbol
 // table and the debugging information of a binary. Without either, variables
 // stay nameless.
 type globals struct {
-	loaded bool
-	list   []global
-	dwarf  *dwarf.Data
-	types  map[string]dwarf.Type // of variables, as they were asked for
+	file string
+
+	mu      sync.Mutex
+	list    []global // nil until loaded
+	loaded  bool
+	dwarf   *dwarf.Data
+	offsets map[string]dwarf.Offset // of variables' types, nil until one is asked for
+}
+
+// readGlobals are those of the binaries that were used last: to read a large
+// one takes a quarter of a second, and the tests of a package have the same.
+var readGlobals struct {
+	mu   sync.Mutex
+	last []*globals
+}
+
+// keptGlobals bounds readGlobals. Debugging information takes megabytes.
+const keptGlobals = 2
+
+// globalsOf returns the variables of a binary. The name of a binary says what
+// is in it (package build).
+func globalsOf(file string) *globals {
+	r := &readGlobals
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.last, func(g *globals) bool { return g.file == file })
+	var g *globals
+	if i >= 0 {
+		g = r.last[i]
+		r.last = slices.Delete(r.last, i, i+1)
+	} else {
+		g = &globals{file: file}
+	}
+	r.last = append([]*globals{g}, r.last[:min(len(r.last), keptGlobals-1)]...)
+	return g
 }
 
 type global struct {
@@ -25,10 +57,12 @@ type global struct {
 }
 
 // at names what is at addr.
-func (g *globals) at(file string, addr uint64) (object, bool) {
+func (g *globals) at(addr uint64) (object, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if !g.loaded {
 		g.loaded = true
-		g.load(file)
+		g.load()
 	}
 	i := sort.Search(len(g.list), func(i int) bool { return g.list[i].end > addr })
 	if i == len(g.list) || addr < g.list[i].start {
@@ -46,8 +80,8 @@ func (g *globals) at(file string, addr uint64) (object, bool) {
 	return object{name: fmt.Sprintf("%s+%d", short, addr-v.start)}, true
 }
 
-func (g *globals) load(file string) {
-	f, err := elf.Open(file)
+func (g *globals) load() {
+	f, err := elf.Open(g.file)
 	if err != nil {
 		return
 	}
@@ -65,30 +99,47 @@ func (g *globals) load(file string) {
 		}
 		return compare(a.end, b.end)
 	})
-	g.types = map[string]dwarf.Type{}
-	g.dwarf, _ = f.DWARF() // a binary without it has names all the same
 }
 
-// typeOf returns the type of a package variable, nil if it is not known. It
-// reads through the debugging information up to the variable.
+// typeOf returns the type of a package variable, nil if it is not known.
 func (g *globals) typeOf(name string) dwarf.Type {
-	if t, ok := g.types[name]; ok || g.dwarf == nil {
-		return t
+	if g.offsets == nil {
+		g.offsets = map[string]dwarf.Offset{}
+		g.index()
 	}
-	g.types[name] = nil
+	off, ok := g.offsets[name]
+	if !ok {
+		return nil
+	}
+	t, err := g.dwarf.Type(off)
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
+// index reads through the debugging information once. A binary without it has
+// names all the same.
+func (g *globals) index() {
+	f, err := elf.Open(g.file)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if g.dwarf, err = f.DWARF(); err != nil {
+		return
+	}
 	r := g.dwarf.Reader()
 	for {
 		e, err := r.Next()
 		if err != nil || e == nil {
-			return nil
+			return
 		}
-		if e.Tag == dwarf.TagVariable && e.Val(dwarf.AttrName) == name {
-			if off, ok := e.Val(dwarf.AttrType).(dwarf.Offset); ok {
-				if t, err := g.dwarf.Type(off); err == nil {
-					g.types[name] = t
-				}
+		if e.Tag == dwarf.TagVariable {
+			name, _ := e.Val(dwarf.AttrName).(string)
+			if off, ok := e.Val(dwarf.AttrType).(dwarf.Offset); ok && g.offsets[name] == 0 {
+				g.offsets[name] = off
 			}
-			return g.types[name]
 		}
 		if e.Tag != dwarf.TagCompileUnit {
 			r.SkipChildren()

@@ -17,7 +17,7 @@ type symbols struct {
 	program Program
 	frames  map[uint64][]finding.Frame // by return address
 	objects map[typeQuery]object
-	globals globals
+	globals *globals
 }
 
 // typeQuery asks for what is at offset off of an allocation of size bytes
@@ -54,7 +54,7 @@ func (o object) String() string {
 }
 
 func newSymbols(p Program) *symbols {
-	return &symbols{program: p, frames: map[uint64][]finding.Frame{}, objects: map[typeQuery]object{}}
+	return &symbols{program: p, globals: globalsOf(p.Path), frames: map[uint64][]finding.Frame{}, objects: map[typeQuery]object{}}
 }
 
 // resolve asks the binary for what is not known yet.

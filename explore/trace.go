@@ -287,7 +287,7 @@ func (t *trace) find(i int) object {
 	if q, ok := t.typeOf(i); ok {
 		return t.symbols.objects[q]
 	}
-	o, _ := t.symbols.globals.at(t.symbols.program.Path, e.Addr)
+	o, _ := t.symbols.globals.at(e.Addr)
 	if o.name == "runtime.zeroVal" {
 		return object{typ: "map"} // an element that is absent, used as a map
 	}
