@@ -33,8 +33,10 @@ type held struct {
 	f finding.Finding
 }
 
-// overrun is how much longer than its slice an execution may take.
-const overrun = 2 * time.Second
+const (
+	overrun   = 2 * time.Second  // how much longer than its slice an execution may take
+	proofTime = 10 * time.Second // and the replays of what it found
+)
 
 // process makes executions in one process, up to number last.
 func (s *Session) process(ctx context.Context, last uint64, until time.Time) error {
@@ -95,7 +97,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		}
 	}
 	for _, c := range cands {
-		if time.Since(until) > overrun && s.known[c.key] == nil {
+		if time.Since(until) > proofTime && s.known[c.key] == nil {
 			s.unchecked++ // the same candidate comes again, if there is another slice
 			continue
 		}

@@ -203,9 +203,13 @@ func (l *loop) search() {
 	}
 	l.strategy = s
 	l.alone = true
+	parent := os.Getppid()
 	for n := j.First; n <= j.Last; n++ {
 		if n > j.First && j.Until != 0 && time.Now().UnixNano() > j.Until {
 			break
+		}
+		if n&255 == 0 && os.Getppid() != parent {
+			os.Exit(2) // whoever asked was killed
 		}
 		c := l.run(n, wire.SeedOf(j.Seed, n))
 		l.look(c)
