@@ -202,10 +202,10 @@ func (s *Session) Outcome() finding.Outcome {
 		o.Verdict, o.Reason = finding.Unknown, "executions are longer than the event log: races late in them may have been missed"
 	case s.unchecked > 0 && len(s.known) == 0:
 		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("no time was left to check %d candidates", s.unchecked)
+	case s.unrepeated > 0:
+		o.Verdict, o.Reason = finding.Unknown, "what was seen in one process did not show again in a fresh one"
 	case s.alone:
 		o.Reason = "one goroutine, hence one schedule"
-	case s.unrepeated > 0:
-		o.Reason = fmt.Sprintf("%d candidates did not repeat in a fresh process", s.unrepeated)
 	}
 	return o
 }

@@ -10,7 +10,7 @@ import (
 // take jobs from a channel, keep a total under a mutex and a counter that is
 // atomic, and are waited for. Nothing in it is wrong.
 func TestSmall(t *testing.T) {
-	const workers, jobs = 3, 12
+	const workers, jobs = 3, 17
 	var (
 		queue = make(chan int, 4)
 		wg    sync.WaitGroup
