@@ -306,7 +306,7 @@ type plainRun struct {
 
 // plain runs the test once, uncontrolled.
 func (p Program) plain(ctx context.Context, test string, short bool) (*plainRun, error) {
-	const limit = 20 * time.Second
+	const limit = 10 * time.Second
 	ctx2, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx2, p.Path, "-test.run=^"+test+"$", "-test.timeout=0", "-test.short="+strconv.FormatBool(short))
