@@ -29,12 +29,19 @@ func session(b testing.TB, p explore.Program, test string, o explore.Options, em
 
 const benchSeed = 7
 
-// BenchmarkExecutions explores a test of about 200 scheduling points, without
-// faults. The peers are the same test under go test -race and go test, which
-// run it as often as they can but do not choose schedules. Start-up is part of
-// it all and does not matter for long runs.
+// BenchmarkExecutions explores two tests of about 200 scheduling points,
+// without faults: one that locks, sends and waits, and one of atomics. The
+// peers are the same tests under go test -race and go test, which run them as
+// often as they can but do not choose schedules. Start-up is part of it all and
+// does not matter for long runs.
 func BenchmarkExecutions(b *testing.B) {
 	p, _ := compile(b, "testdata/bench")
+	for _, test := range []string{"TestSmall", "TestAtomics"} {
+		b.Run(test, func(b *testing.B) { executions(b, p, test) })
+	}
+}
+
+func executions(b *testing.B, p explore.Program, test string) {
 	for _, mode := range []struct {
 		name   string
 		noRace bool
@@ -42,7 +49,7 @@ func BenchmarkExecutions(b *testing.B) {
 		for _, strategy := range []string{"random", "pct", "mix"} {
 			b.Run(mode.name+"/"+strategy, func(b *testing.B) {
 				var last explore.Progress
-				s := session(b, p, "TestSmall", explore.Options{Strategy: strategy, NoRace: mode.noRace},
+				s := session(b, p, test, explore.Options{Strategy: strategy, NoRace: mode.noRace},
 					func(f finding.Finding) { b.Errorf("found %s: %s", f.Kind, f.Title) }, func(p explore.Progress) { last = p })
 				before := childTime()
 				b.ResetTimer()
@@ -66,12 +73,13 @@ func BenchmarkExecutions(b *testing.B) {
 		flags []string
 	}{{"go-test-race", []string{"-race"}}, {"go-test", nil}} {
 		b.Run("peer/"+peer.name, func(b *testing.B) {
-			bin := plainTest(b, "testdata/bench", peer.flags...)
+			run := plainTest(b, "testdata/bench", peer.flags...)
 			before := childTime()
 			b.ResetTimer()
-			if out, err := bin("TestSmall", b.N); err != nil {
+			if out, err := run(test, b.N); err != nil {
 				b.Fatalf("%v\n%s", err, out)
 			}
+			b.StopTimer()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "execs/s")
 			b.ReportMetric(float64(b.N)/(childTime()-before).Seconds(), "execs/cpu-s")
 		})

@@ -40,6 +40,39 @@ func TestSmall(t *testing.T) {
 	}
 }
 
+// TestAtomics has about 200 scheduling points too, and hardly ever waits: a
+// bounded buffer without locks, filled and emptied.
+func TestAtomics(t *testing.T) {
+	const producers, items = 2, 11
+	var (
+		slots [producers * items]atomic.Int64
+		next  atomic.Int64
+		sum   atomic.Int64
+		wg    sync.WaitGroup
+	)
+	for p := range producers {
+		wg.Go(func() {
+			for i := range items {
+				v := int64(p*items + i + 1)
+				at := next.Add(1) - 1
+				slots[at].Store(v)
+				if slots[at].CompareAndSwap(v, -v) {
+					sum.Add(v)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range slots {
+		if slots[i].Load() >= 0 {
+			t.Errorf("slot %d holds %d", i, slots[i].Load())
+		}
+	}
+	if got, want := sum.Load(), int64(producers*items*(producers*items+1)/2); got != want {
+		t.Errorf("sum %d, want %d", got, want)
+	}
+}
+
 // TestLong makes a million memory accesses and 200,000 scheduling points in
 // one execution, and one race at its end.
 func TestLong(t *testing.T) {
