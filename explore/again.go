@@ -13,7 +13,7 @@ import (
 
 // Replayed is what came of a replay.
 type Replayed struct {
-	Findings []finding.Finding // with the recorded cause first, if it showed
+	Findings []finding.Finding // the recorded one, or, if it did not show, what did
 	Same     bool              // the recorded finding showed again
 	Hash     string            // of the schedule that was run
 	Diverged string            // how the schedule differs from the recorded one; "" if it does not
@@ -42,6 +42,9 @@ func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
 	})
 	r.Findings = list
 	r.Same = len(list) > 0 && list[0].Fingerprint == f.Fingerprint
+	if r.Same {
+		r.Findings = list[:1] // what else shows has a replay of its own
+	}
 	if r.Hash != f.Hash {
 		r.Diverged = divergence(t.end)
 		if f.Engine != p.Engine {

@@ -124,36 +124,39 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 	if t.end.Get("external") == "true" {
 		f.Notes = append(f.Notes, "network or system calls had a say in this execution: a replay may differ")
 	}
+	f.Witness = &finding.Witness{
+		Kind: "schedule", Hash: fmt.Sprintf("%016x", t.header.Hash), Strategy: c.strategy, Seed: c.seed, Decisions: int(t.header.Decisions),
+	}
+	if f.Help == "" {
+		f.Help = "ghostread explain " + f.Code
+	}
+}
+
+// record gives f the means to be repeated: a replay file, and a token if the
+// schedule is short. It is called once, for the proof that is shown.
+func (s *Session) record(f *finding.Finding, c candidate) {
+	w := f.Witness
 	file := replay.File{
 		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir, Engine: s.program.Engine,
 		Kind: string(f.Kind), Fingerprint: f.Fingerprint, Title: f.Title,
 		Seed: c.seed, Execution: c.execution, Strategy: c.strategy, Wall: s.opts.Wall.UnixNano(),
 		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace,
-		Hash: fmt.Sprintf("%016x", t.header.Hash), Decisions: c.decisions,
-	}
-	w := &finding.Witness{
-		Kind: "schedule", Hash: file.Hash, Strategy: c.strategy, Seed: c.seed, Decisions: int(t.header.Decisions),
-	}
-	f.Witness = w
-	if s.opts.Replays != "" {
-		if name, err := file.Save(s.opts.Replays); err != nil {
-			f.Notes = append(f.Notes, "no replay file: "+err.Error())
-		} else {
-			w.File = name
-		}
+		Hash: w.Hash, Decisions: c.decisions,
 	}
 	if token, ok := file.Token(); ok {
 		w.Token = token
+		w.Command = "ghostread replay " + token
 	}
-	switch {
-	case w.File != "":
-		w.Command = "ghostread replay " + w.File
-	case w.Token != "":
-		w.Command = "ghostread replay " + w.Token
+	if s.opts.Replays == "" {
+		return
 	}
-	if f.Help == "" {
-		f.Help = "ghostread explain " + f.Code
+	name, err := file.Save(s.opts.Replays)
+	if err != nil {
+		f.Notes = append(f.Notes, "no replay file: "+err.Error())
+		return
 	}
+	w.File = name
+	w.Command = "ghostread replay " + name
 }
 
 // raceFinding tells of one data race.

@@ -195,7 +195,7 @@ const patientSlices = 2
 func (s *Session) Flush() {
 	for _, h := range s.held {
 		if h.f.Kind != finding.Failure && h.f.Kind != finding.Deadlock || s.passed > 0 {
-			s.publish(h.f)
+			s.publish(h)
 		}
 	}
 	s.held = nil
@@ -259,7 +259,7 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 		case h.f.Kind == finding.Race && !complete && !s.ended && s.slices < patientSlices:
 			races = append(races, h)
 		default:
-			s.publish(h.f)
+			s.publish(h)
 		}
 	}
 	s.slices++
@@ -283,7 +283,7 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 	case first.c.what == "deadlock" && s.plain.hung:
 		for _, h := range wait {
 			h.f.Notes = append(h.f.Notes, "the test hangs in every execution, and in an ordinary run too")
-			s.publish(h.f)
+			s.publish(h)
 		}
 		s.held = races
 	default:
@@ -293,10 +293,10 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 	return nil
 }
 
-func (s *Session) publish(f finding.Finding) {
-	f.Executions = int(min(uint64(f.Executions), s.executions))
-	s.found = append(s.found, f)
-	s.emit(f)
+func (s *Session) publish(h held) {
+	s.record(&h.f, h.c)
+	s.found = append(s.found, h.f)
+	s.emit(h.f)
 }
 
 // plainRun is what came of running the test without control.
