@@ -82,13 +82,15 @@ type test struct {
 	progress explore.Progress
 	busy     bool
 	done     bool
-	looked   bool // has had its first look
+	looked   bool  // has had its first look
+	err      error // that ended its exploration
 	spent    time.Duration
 }
 
 // First looks are short, so that a hunt over many tests shows something early.
 const (
 	firstLook = 1500 * time.Millisecond
+	minLook   = 200 * time.Millisecond // of many tests in a small budget
 	minSlice  = 500 * time.Millisecond
 	maxSlice  = 5 * time.Second
 )
@@ -271,18 +273,33 @@ func (h *Hunt) work(ctx context.Context) {
 		slice, execs := h.share(t)
 		h.mu.Unlock()
 		began := time.Now()
-		err := t.session.Slice(ctx, execs, began.Add(slice))
+		sliceCtx, cancel := h.bounded(ctx)
+		err := t.session.Slice(sliceCtx, execs, began.Add(slice))
+		cancel()
 		h.mu.Lock()
 		t.spent += time.Since(began)
 		t.looked, t.busy = true, false
 		t.done = t.session.Done() || err != nil || h.opts.Execs > 0 && uint64(t.session.Outcome().Executions) >= h.opts.Execs
-		if err != nil && ctx.Err() == nil {
-			o := t.session.Outcome()
-			h.broken = append(h.broken, finding.Outcome{Subject: o.Subject, Verdict: finding.Unknown, Reason: err.Error()})
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = errOverBudget
+		}
+		if ctx.Err() == nil {
+			t.err = err
 		}
 		h.show()
 		h.wake.Broadcast()
 	}
+}
+
+var errOverBudget = errors.New("the budget was spent before it could be explored")
+
+// bounded returns ctx with the end of the hunt: an execution, or the proof of
+// a finding, may outlast the budget, but not by much.
+func (h *Hunt) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if h.opts.Budget == 0 {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, h.start.Add(h.opts.Budget+h.opts.Budget/10+firstLook))
 }
 
 // over reports whether the budget is spent. What has been built meanwhile
@@ -317,6 +334,10 @@ func (h *Hunt) share(t *test) (time.Duration, uint64) {
 	execs := uint64(1) << 40
 	if h.opts.Execs > 0 {
 		execs = h.opts.Execs - min(h.opts.Execs, uint64(t.session.Outcome().Executions))
+	}
+	if !t.looked && h.opts.Budget > 0 {
+		look := h.opts.Budget * time.Duration(h.opts.Jobs) / time.Duration(2*len(h.tests))
+		return min(max(look, minLook), firstLook), execs
 	}
 	if !t.looked {
 		return firstLook, execs
@@ -388,6 +409,9 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 			continue
 		}
 		o := t.session.Outcome()
+		if t.err != nil && o.Verdict != finding.Found && (o.Executions == 0 || t.err != errOverBudget) {
+			o.Verdict, o.Reason = finding.Unknown, t.err.Error()
+		}
 		s.Executions += o.Executions
 		s.Outcomes = append(s.Outcomes, o)
 	}
