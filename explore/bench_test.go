@@ -109,7 +109,7 @@ func plainTest(b *testing.B, dir string, flags ...string) func(test string, coun
 		args = append([]string{"-test.run=^" + test + "$", "-test.count=" + strconv.Itoa(count)}, args...)
 		cmd := exec.CommandContext(b.Context(), bin, args...)
 		cmd.Dir = dir
-		cmd.Env = append(cmd.Environ(), "GORACE=suppress_equal_stacks=0 suppress_equal_addresses=0")
+		cmd.Env = append(cmd.Environ(), "GORACE=suppress_equal_stacks=0 suppress_equal_addresses=0 atexit_sleep_ms=0")
 		return cmd.CombinedOutput()
 	}
 }
