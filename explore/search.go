@@ -19,7 +19,6 @@ type candidate struct {
 	key       uint64
 	execution uint64
 	seed      uint64
-	hash      uint64
 	strategy  string
 	decisions string
 	rec       wire.Record
@@ -55,7 +54,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		case "candidate":
 			cands = append(cands, candidate{
 				what: r.Get("what"), key: r.GetUint("key"), execution: r.GetUint("execution"), seed: r.GetUint("seed"),
-				hash: r.GetUint("hash"), strategy: r.Get("strategy"), decisions: r.Get("decisions"), rec: r,
+				strategy: r.Get("strategy"), decisions: r.Get("decisions"), rec: r,
 			})
 		case "limit":
 			if s.limit == "" {
@@ -146,7 +145,7 @@ func (s *Session) died(p *process, h wire.Header) (candidate, bool) {
 			break
 		}
 		return candidate{
-			what: "panic", key: hashText(panicKey(cr)), execution: h.Execution, seed: h.Seed, hash: h.Hash,
+			what: "panic", key: hashText(panicKey(cr)), execution: h.Execution, seed: h.Seed,
 			strategy: s.opts.Strategy, decisions: wire.EncodeDecisions(d),
 		}, true
 	default:

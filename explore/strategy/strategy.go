@@ -48,7 +48,6 @@ type Choice struct {
 	Kind     event.Kind // what Cur is about to do
 	Step     uint64     // scheduling points so far in this execution
 	Decision uint32     // decisions so far
-	Want     int32      // reserved
 }
 
 // Strategy decides who goes on.

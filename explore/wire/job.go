@@ -34,7 +34,6 @@ type Job struct {
 	MaxWords     int // captured stacks, in words of 8 bytes; replay only
 
 	Decisions string   // replay: as EncodeDecisions writes them
-	NoWarmup  bool     // replay: no execution before this one
 	Ask       []string // symbols: "pc HEX" or "type HEX SIZE OFFSET", without newlines
 }
 
@@ -46,7 +45,7 @@ func (j *Job) Encode() []byte {
 		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
 		With("race", strconv.FormatBool(j.Race)).
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
-		With("decisions", j.Decisions).With("nowarmup", strconv.FormatBool(j.NoWarmup)).
+		With("decisions", j.Decisions).
 		With("ask", strings.Join(j.Ask, "\n"))
 	return r.Append(nil)
 }
@@ -66,7 +65,7 @@ func DecodeJob(text string) (*Job, error) {
 		Until: r.GetInt("until"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
 		Race:         r.Get("race") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
-		Decisions: r.Get("decisions"), NoWarmup: r.Get("nowarmup") == "true",
+		Decisions: r.Get("decisions"),
 	}
 	if ask := r.Get("ask"); ask != "" {
 		j.Ask = strings.Split(ask, "\n")

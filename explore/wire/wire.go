@@ -44,7 +44,6 @@ type Header struct {
 	TotalSteps uint64
 	Passed     uint64 // executions in which the test passed
 	Unknown    uint64 // executions cut short by a limit
-	TypeBase   uint64
 }
 
 // Reasons why an execution ended.

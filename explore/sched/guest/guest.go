@@ -394,10 +394,8 @@ func (l *loop) replay() {
 		return
 	}
 	capture, logging := l.config.capture, l.config.logging
-	if !l.job.NoWarmup {
-		l.config.capture, l.config.logging = false, l.job.Race
-		l.warmup()
-	}
+	l.config.capture, l.config.logging = false, l.job.Race
+	l.warmup()
 	l.config.capture, l.config.logging = capture, logging
 	s := strategy.NewReplay(want)
 	l.strategy = s

@@ -74,7 +74,6 @@ type ghostChoice struct {
 	kind     uint8
 	step     uint64
 	decision uint32
-	want     int32
 }
 
 var ghost struct {
