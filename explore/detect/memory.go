@@ -102,8 +102,8 @@ func (m *memory) cell(i uint32) *cell {
 }
 
 // find returns the cell of a word, or nil if there is none. It and at spell
-// out what they could call: functions marked go:norace, as all are in the
-// tested program, are not inlined there (cmd/compile/internal/inline).
+// out what they could call: both run for every event, and are too large to be
+// inlined with it.
 func (m *memory) find(word uint64) *cell {
 	mask := m.mask
 	for h := uint32(word * golden >> 32); ; h++ {
