@@ -303,7 +303,7 @@ func (t *trace) spawn(g int32) (finding.Evidence, bool) {
 	e := &t.events[i]
 	text := fmt.Sprintf("G%d was started by G%d", g, e.G)
 	stack := t.frames(i)
-	if f, ok := (finding.Evidence{Stack: stack}).Place(); ok && f.Plumbing() {
+	if f, ok := placeOf(stack); ok && f.Plumbing() {
 		return finding.Evidence{}, false // by package testing: a test or subtest
 	}
 	switch {

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"debug/dwarf"
 	"debug/elf"
 	"fmt"
@@ -94,10 +95,7 @@ func (g *globals) load() {
 		}
 	}
 	slices.SortFunc(g.list, func(a, b global) int {
-		if c := compare(a.start, b.start); c != 0 {
-			return c
-		}
-		return compare(a.end, b.end)
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end))
 	})
 }
 

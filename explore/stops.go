@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -67,10 +68,8 @@ const harness = 2
 // package testing and what only waits for others to end.
 func (t *trace) blame(g goroutine) int {
 	frames := t.symbols.stack(g.stack)
-	if e := (finding.Evidence{Stack: frames}); len(frames) > 0 {
-		if f, _ := e.Place(); f.Plumbing() {
-			return harness
-		}
+	if f, ok := placeOf(frames); ok && f.Plumbing() {
+		return harness
 	}
 	if g.kind == event.WaitGroupWait || g.id == 1 {
 		return 1
@@ -86,22 +85,20 @@ func (t *trace) wait(g goroutine, held map[uint64]holder) finding.Evidence {
 	}
 	if h, ok := held[g.obj]; ok && isLock(g.kind) {
 		where := ""
-		if f, ok := (finding.Evidence{Stack: t.frames(h.event)}).Place(); ok {
-			where = fmt.Sprintf(" since %s:%d", base(f.File), f.Line)
+		if f, ok := placeOf(t.frames(h.event)); ok {
+			where = fmt.Sprintf(" since %s:%d", filepath.Base(f.File), f.Line)
 		}
 		e.Text += fmt.Sprintf(", which G%d holds%s", h.g, where)
 	}
 	return e
 }
 
-func base(file string) string { return file[strings.LastIndexByte(file, '/')+1:] }
-
 func isLock(k event.Kind) bool { return k == event.Lock || k == event.RLock }
 
 // waitText says what g waits for, by the name that the line has for it.
 func (t *trace) waitText(g goroutine) string {
 	stack := t.symbols.stack(g.stack)
-	frame, _ := (finding.Evidence{Stack: stack}).Place()
+	frame, _ := placeOf(stack)
 	named := func(what, method string) string {
 		if name := t.source.at(frame, method); name != "" {
 			return what + name

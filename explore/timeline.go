@@ -2,6 +2,7 @@ package explore
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -95,7 +96,7 @@ func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool
 	if len(frames) == 0 {
 		return false
 	}
-	f, _ := (finding.Evidence{Stack: frames}).Place()
+	f, _ := placeOf(frames)
 	return !f.Plumbing()
 }
 
@@ -149,7 +150,7 @@ func (b *timelineBuilder) lanes(lanes map[int32]bool) {
 				l.Note = strings.TrimPrefix(e.Text, l.Name+" ")
 				l.Note = strings.TrimPrefix(l.Note, "was ")
 				if f, ok := e.Place(); ok {
-					l.Note += fmt.Sprintf(" at %s:%d", base(f.File), f.Line)
+					l.Note += fmt.Sprintf(" at %s:%d", filepath.Base(f.File), f.Line)
 				}
 			}
 		}

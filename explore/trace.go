@@ -1,7 +1,9 @@
 package explore
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -152,32 +154,15 @@ func (t *trace) name(ctx context.Context, events []int) error {
 		}
 		pcs[g.created] = true
 	}
-	return t.symbols.resolve(ctx, sortedKeys(pcs, func(a, b uint64) int { return compare(a, b) }),
-		sortedKeys(types, func(a, b typeQuery) int {
-			if c := compare(a.typ, b.typ); c != 0 {
-				return c
-			}
-			return compare(a.off, b.off)
+	return t.symbols.resolve(ctx, slices.Sorted(maps.Keys(pcs)),
+		slices.SortedFunc(maps.Keys(types), func(a, b typeQuery) int {
+			return cmp.Or(cmp.Compare(a.typ, b.typ), cmp.Compare(a.off, b.off))
 		}))
 }
 
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func sortedKeys[K comparable](m map[K]bool, cmp func(a, b K) int) []K {
-	list := make([]K, 0, len(m))
-	for k := range m {
-		list = append(list, k)
-	}
-	slices.SortFunc(list, cmp)
-	return list
+// placeOf is the frame of a stack that a reader should look at.
+func placeOf(stack []finding.Frame) (finding.Frame, bool) {
+	return finding.Evidence{Stack: stack}.Place()
 }
 
 // allocation returns the index of the last event before event i that allocated
@@ -204,7 +189,7 @@ func newAllocs(events []event.Event) *allocs {
 			a.order = append(a.order, int32(i))
 		}
 	}
-	slices.SortStableFunc(a.order, func(x, y int32) int { return compare(events[x].Addr, events[y].Addr) })
+	slices.SortStableFunc(a.order, func(x, y int32) int { return cmp.Compare(events[x].Addr, events[y].Addr) })
 	a.reach = make([]uint64, len(a.order))
 	top := uint64(0)
 	for k, i := range a.order {
@@ -255,7 +240,7 @@ func (t *trace) object(i int) object {
 	}
 	o := t.find(i)
 	if o.nameless() && t.events[i].Kind.IsWrite() {
-		if f, ok := (finding.Evidence{Stack: t.frames(i)}).Place(); ok && !f.Plumbing() {
+		if f, ok := placeOf(t.frames(i)); ok && !f.Plumbing() {
 			o = o.called(t.source.at(f, "assign"))
 		}
 	}

@@ -101,9 +101,9 @@ func (m *memory) cell(i uint32) *cell {
 	return &m.cells[i>>chunkBits&(maxItems/chunk-1)][i&(chunk-1)]
 }
 
-// find returns the cell of a word, or nil if there is none. It and at spell
-// out what they could call: both run for every event, and are too large to be
-// inlined with it.
+// find returns the cell of a word, or nil if there is none. It and at repeat
+// the probing that they could share: at runs for every access and is beyond
+// what the compiler inlines, so a helper would be one more call.
 func (m *memory) find(word uint64) *cell {
 	mask := m.mask
 	for h := uint32(word * golden >> 32); ; h++ {

@@ -83,8 +83,6 @@ const (
 	// Unsync marks a synchronisation event inside race.Disable: it orders
 	// nothing.
 	Unsync Flags = 1 << iota
-	// Forced marks a scheduling point at which only one goroutine could run.
-	Forced
 )
 
 // Event is one entry of the log, in the order in which things happened. All
