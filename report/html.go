@@ -241,7 +241,7 @@ func caption(tl *finding.Timeline) string {
 
 // sizeOf says how much a timeline shows.
 func sizeOf(tl *finding.Timeline) string {
-	s := plural(len(tl.Points), "operation") + " in " + plural(len(tl.Lanes), "lane")
+	s := Plural(len(tl.Points), "operation") + " in " + Plural(len(tl.Lanes), "lane")
 	if tl.Omitted > 0 {
 		s += fmt.Sprintf(", %d more left out", tl.Omitted)
 	}

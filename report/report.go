@@ -191,7 +191,7 @@ func accessed(e finding.Evidence) string {
 	if e.Size == 0 {
 		return fmt.Sprintf("at %#x", e.Addr)
 	}
-	return fmt.Sprintf("%s at %#x", plural(int(e.Size), "byte"), e.Addr)
+	return fmt.Sprintf("%s at %#x", Plural(int(e.Size), "byte"), e.Addr)
 }
 
 // origin says in which execution f was found.
@@ -211,14 +211,14 @@ func origin(f finding.Finding) string {
 	if w := f.Witness; w != nil && w.Strategy != "" {
 		s += fmt.Sprintf(", strategy %s, seed %d", w.Strategy, w.Seed)
 		if w.Decisions > 0 {
-			s += ", " + plural(w.Decisions, "decision")
+			s += ", " + Plural(w.Decisions, "decision")
 		}
 	}
 	return strings.TrimPrefix(s, ", ")
 }
 
-// plural counts things whose plural takes an s.
-func plural(n int, noun string) string {
+// Plural counts things whose plural takes an s: "1 test", "2 tests".
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

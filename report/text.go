@@ -159,7 +159,7 @@ func (b *block) evidence(k finding.Kind, e finding.Evidence) {
 	}
 	if rest > 0 {
 		b.plain("\t\t")
-		b.paint(dim, fmt.Sprintf("and %s", plural(rest, "more frame")))
+		b.paint(dim, fmt.Sprintf("and %s", Plural(rest, "more frame")))
 		b.plain("\n")
 	}
 }
@@ -182,7 +182,7 @@ func (b *block) message(s string) {
 	}
 	if rest > 0 {
 		b.plain("\t")
-		b.paint(dim, fmt.Sprintf("| and %s", plural(rest, "more line")))
+		b.paint(dim, fmt.Sprintf("| and %s", Plural(rest, "more line")))
 		b.plain("\n")
 	}
 }
@@ -270,7 +270,7 @@ func headline(s finding.Summary) string {
 		return "nothing was checked"
 	}
 	_, _, unknown := s.Count()
-	h := plural(s.Findings, "finding")
+	h := Plural(s.Findings, "finding")
 	if s.Findings == 0 {
 		h = "nothing found"
 	}
@@ -292,16 +292,16 @@ func checked(s finding.Summary) string {
 		}
 	}
 	if tests == 0 {
-		return plural(len(s.Outcomes), "package")
+		return Plural(len(s.Outcomes), "package")
 	}
-	return plural(tests, "test")
+	return Plural(tests, "test")
 }
 
 // details says what it took.
 func details(s finding.Summary) string {
 	var parts []string
 	if s.Executions > 0 {
-		parts = append(parts, plural(s.Executions, "execution"))
+		parts = append(parts, Plural(s.Executions, "execution"))
 	}
 	if s.Duration > 0 {
 		parts = append(parts, shortDuration(s.Duration))
@@ -313,7 +313,7 @@ func details(s finding.Summary) string {
 		}
 	}
 	if exhausted > 0 {
-		parts = append(parts, plural(exhausted, "test")+" proved clean")
+		parts = append(parts, Plural(exhausted, "test")+" proved clean")
 	}
 	return strings.Join(parts, ", ")
 }

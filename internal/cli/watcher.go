@@ -80,10 +80,10 @@ func (w *watcher) Progress(p hunt.Progress) {
 func progressLine(p hunt.Progress) string {
 	parts := []string{fmt.Sprintf("%d found", p.Findings)}
 	if p.Tests > 0 {
-		parts = append(parts, plural(p.Tests, "test"))
+		parts = append(parts, report.Plural(p.Tests, "test"))
 	}
 	if p.Executions > 0 && p.Elapsed > 0 {
-		parts = append(parts, fmt.Sprintf("%s (%.0f/s)", plural(p.Executions, "execution"), float64(p.Executions)/p.Elapsed.Seconds()))
+		parts = append(parts, fmt.Sprintf("%s (%.0f/s)", report.Plural(int(p.Executions), "execution"), float64(p.Executions)/p.Elapsed.Seconds()))
 	}
 	if p.Left > 0 {
 		parts = append(parts, p.Left.Round(time.Second).String()+" left")
@@ -92,13 +92,6 @@ func progressLine(p hunt.Progress) string {
 		parts = append(parts, p.Stage)
 	}
 	return strings.Join(parts, ", ")
-}
-
-func plural[N int | uint64](n N, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // interrupted tells that the hunt comes to its end: confirming what was found
