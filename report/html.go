@@ -2,9 +2,7 @@ package report
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -19,15 +17,11 @@ var (
 	pageText string
 	//go:embed html/page.css
 	pageCSS string
-	//go:embed html/diagram.js
-	diagramJS string
-	//go:embed html/draw.js
-	drawJS string
 	//go:embed html/page.js
 	pageJS string
 )
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.Must(diagramTemplate.Clone()).New("page").Parse(pageText))
 
 // page is what the template shows. Everything that comes from the program
 // under test is a plain string in it, and the template escapes it by context.
@@ -79,10 +73,8 @@ type findingView struct {
 	Explain  string
 	Replay   string
 	Evidence []evidenceView
-	Diagram  template.JS // columns of the timeline; "" without one
-	Caption  string      // of the diagram
-	Size     string
-	Broken   string // why the timeline is not drawn
+	Diagram  *diagramView // nil without a timeline
+	Broken   string       // why the timeline is not drawn
 }
 
 type evidenceView struct {
@@ -111,7 +103,8 @@ type sourceLine struct {
 // policy allows the one style and the one script below by their hashes and
 // nothing else, so that text that slips through could not run either.
 func writeHTML(w io.Writer, in Input) error {
-	script := diagramJS + drawJS + pageJS
+	style := BaseCSS + DiagramCSS + pageCSS
+	script := DiagramJS + pageJS
 	p := page{
 		Title:        "ghostread: " + headline(in.Summary),
 		Verdict:      in.Summary.Verdict(),
@@ -120,10 +113,9 @@ func writeHTML(w io.Writer, in Input) error {
 		Tool:         in.Tool,
 		Uncontrolled: in.Summary.Uncontrolled(),
 		Notes:        in.Summary.Notes,
-		CSS:          template.CSS(pageCSS),
+		CSS:          template.CSS(style),
 		Script:       template.JS(script),
-		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'",
-			hashSource(pageCSS), hashSource(script)),
+		Policy:       ContentPolicy(style, script),
 	}
 	if p.Tool == "" {
 		p.Tool = "ghostread"
@@ -133,11 +125,10 @@ func writeHTML(w io.Writer, in Input) error {
 	sources := newExcerpts(in.Options)
 	byFingerprint := make(map[string]link)
 	for i, f := range in.Findings {
-		v, err := viewFinding(in.Options, sources, f)
+		v, err := viewFinding(in.Options, sources, f, i+1)
 		if err != nil {
 			return fmt.Errorf("write html: %s at %s: %w", f.Code, f.Pos, err)
 		}
-		v.ID = i + 1
 		p.Findings = append(p.Findings, v)
 		if f.Fingerprint != "" {
 			byFingerprint[f.Fingerprint] = link{v.ID, f.Code}
@@ -179,11 +170,6 @@ func urgency(v finding.Verdict) int {
 	return 1
 }
 
-func hashSource(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
 func (p *page) count(k finding.Kind, id int) {
 	for i := range p.Kinds {
 		if p.Kinds[i].Kind == k {
@@ -194,9 +180,10 @@ func (p *page) count(k finding.Kind, id int) {
 	p.Kinds = append(p.Kinds, kindCount{k, 1, id})
 }
 
-func viewFinding(opts Options, sources *excerpts, f finding.Finding) (findingView, error) {
+func viewFinding(opts Options, sources *excerpts, f finding.Finding, id int) (findingView, error) {
 	v := findingView{
 		Finding: f,
+		ID:      id,
 		Name:    name(f),
 		Place:   opts.position(f.Pos),
 		Origin:  origin(f),
@@ -216,36 +203,17 @@ func viewFinding(opts Options, sources *excerpts, f finding.Finding) (findingVie
 		if err := f.Validate(); err != nil {
 			v.Broken = err.Error()
 		} else {
-			data, err := columns(opts, sources, tl)
+			d, err := viewDiagram(opts, sources, tl, fmt.Sprintf("d%d", id))
 			if err != nil {
 				return v, err
 			}
-			v.Diagram, v.Caption, v.Size, drawn = template.JS(data), caption(tl), sizeOf(tl), true
+			v.Diagram, drawn = d, true
 		}
 	}
 	for _, e := range f.Evidence {
 		v.Evidence = append(v.Evidence, viewEvidence(opts, sources, f, e, drawn))
 	}
 	return v, nil
-}
-
-func caption(tl *finding.Timeline) string {
-	switch {
-	case tl.Title != "":
-		return tl.Title
-	case tl.Unit == "step":
-		return "Schedule"
-	}
-	return "Timeline"
-}
-
-// sizeOf says how much a timeline shows.
-func sizeOf(tl *finding.Timeline) string {
-	s := Plural(len(tl.Points), "operation") + " in " + Plural(len(tl.Lanes), "lane")
-	if tl.Omitted > 0 {
-		s += fmt.Sprintf(", %d more left out", tl.Omitted)
-	}
-	return s
 }
 
 func viewEvidence(opts Options, sources *excerpts, f finding.Finding, e finding.Evidence, drawn bool) evidenceView {
