@@ -137,23 +137,34 @@ func (t *target) declaration(e Edit) (ast.Node, error) {
 	if err := t.parse(); err != nil {
 		return nil, err
 	}
+	found := Declarations(t.syntax, e.In)
+	if len(found) != 1 {
+		return nil, t.fail(e, fmt.Sprintf("found the declaration of %s %s, want it once", e.In, times(len(found))))
+	}
+	return found[0], nil
+}
+
+// Declarations returns the top-level declarations of a name: "chanrecv",
+// "Mutex.Lock" for a method whatever its receiver is called, "g" for a type,
+// variable or constant.
+func Declarations(f *ast.File, name string) []ast.Node {
 	var found []ast.Node
-	for _, d := range t.syntax.Decls {
+	for _, d := range f.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			if funcName(d) == e.In {
+			if funcName(d) == name {
 				found = append(found, d)
 			}
 		case *ast.GenDecl:
 			for _, s := range d.Specs {
 				switch s := s.(type) {
 				case *ast.TypeSpec:
-					if s.Name.Name == e.In {
+					if s.Name.Name == name {
 						found = append(found, s)
 					}
 				case *ast.ValueSpec:
 					for _, n := range s.Names {
-						if n.Name == e.In {
+						if n.Name == name {
 							found = append(found, s)
 						}
 					}
@@ -161,10 +172,7 @@ func (t *target) declaration(e Edit) (ast.Node, error) {
 			}
 		}
 	}
-	if len(found) != 1 {
-		return nil, t.fail(e, fmt.Sprintf("found the declaration of %s %s, want it once", e.In, times(len(found))))
-	}
-	return found[0], nil
+	return found
 }
 
 // funcName is Recv.Name for a method and Name for a function.

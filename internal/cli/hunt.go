@@ -130,7 +130,7 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 		}
 	}
 	if html != "" {
-		if err := writeHTML(html, in); err != nil {
+		if err := writeFile(html, func(w io.Writer) error { return report.Write(w, report.FormatHTML, in) }); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\n", html)
@@ -140,13 +140,14 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 	return report.WriteSummary(cmd.ErrOrStderr(), summary, opts)
 }
 
-func writeHTML(name string, in report.Input) error {
+// writeFile writes a file whole or not at all.
+func writeFile(name string, write func(io.Writer) error) error {
 	f, err := create(name)
 	if err != nil {
 		return err
 	}
 	defer f.abandon()
-	if err := buffered(f, func(b io.Writer) error { return report.Write(b, report.FormatHTML, in) }); err != nil {
+	if err := buffered(f, write); err != nil {
 		return err
 	}
 	return f.keep()

@@ -110,7 +110,7 @@ func TestOutputNowhere(t *testing.T) {
 // TestWatcher draws on a terminal of 40 columns.
 func TestWatcher(t *testing.T) {
 	var b strings.Builder
-	w := &watcher{stderr: &b, width: func() int { return 40 }}
+	w := &watcher{line: &statusLine{w: &b, width: func() int { return 40 }}}
 	w.Progress(hunt.Progress{Stage: "building example.com/a/very/long/import/path"})
 	w.Progress(hunt.Progress{Tests: 1, Executions: 1, Elapsed: time.Second, Left: time.Minute, Findings: 1})
 	w.Progress(hunt.Progress{Tests: 1, Executions: 2, Elapsed: time.Second}) // too soon after the last

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 
@@ -116,7 +117,7 @@ func showReplay(cmd *cobra.Command, s *session, file *replay.File, r *explore.Re
 		return err
 	}
 	if html != "" {
-		if err := writeHTML(html, in); err != nil {
+		if err := writeFile(html, func(w io.Writer) error { return report.Write(w, report.FormatHTML, in) }); err != nil {
 			return err
 		}
 	}

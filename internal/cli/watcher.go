@@ -3,51 +3,32 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/ghostread/ghostread/finding"
 	"github.com/ghostread/ghostread/hunt"
 	"github.com/ghostread/ghostread/report"
 )
 
-// watcher shows a hunt as it goes: findings on standard output, progress in
-// one line of the terminal, or, where there is none, a line for each stage.
+// watcher shows a hunt as it goes: findings on standard output, progress on
+// standard error.
 type watcher struct {
-	text   *report.Text // nil if findings are written at the end
-	stderr io.Writer
-	width  func() int // of the terminal, 0 if there is none
+	text *report.Text // nil if findings are written at the end
 
-	mu    sync.Mutex
-	stage string
-	shown time.Time
-	drawn bool
-	err   error
+	mu   sync.Mutex
+	line *statusLine
+	err  error
 }
 
-func newWatcher(stderr io.Writer) *watcher {
-	w := &watcher{stderr: stderr, width: func() int { return 0 }}
-	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		w.width = func() int {
-			if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-				return n
-			}
-			return 80
-		}
-	}
-	return w
-}
+func newWatcher(stderr io.Writer) *watcher { return &watcher{line: newStatusLine(stderr)} }
 
 // Finding implements hunt.Events.
 func (w *watcher) Finding(f finding.Finding) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.erase()
-	w.shown = time.Time{} // the next progress comes at once, below the finding
+	w.line.erase()
 	if w.text != nil && w.err == nil {
 		w.err = w.text.Finding(f)
 	}
@@ -57,23 +38,7 @@ func (w *watcher) Finding(f finding.Finding) {
 func (w *watcher) Progress(p hunt.Progress) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	width := w.width()
-	if width == 0 {
-		if p.Stage != "" && p.Stage != w.stage {
-			fmt.Fprintf(w.stderr, "%s\n", p.Stage)
-		}
-		w.stage = p.Stage
-		return
-	}
-	if time.Since(w.shown) < 100*time.Millisecond && p.Stage == w.stage {
-		return
-	}
-	w.stage, w.shown = p.Stage, time.Now()
-	// What is left of a longer line is erased after the new one is written:
-	// erasing first makes the line flicker. The last column stays free, where
-	// some terminals would begin a new line.
-	fmt.Fprintf(w.stderr, "\r%s\x1b[K", clip(progressLine(p), width-1))
-	w.drawn = true
+	w.line.show(p.Stage, func() string { return progressLine(p) })
 }
 
 // progressLine says how far a hunt is, what changes most at the end.
@@ -99,28 +64,13 @@ func progressLine(p hunt.Progress) string {
 func (w *watcher) interrupted() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.erase()
-	fmt.Fprintln(w.stderr, "interrupted: finishing; interrupt again to end at once")
+	w.line.erase()
+	fmt.Fprintln(w.line.w, "interrupted: finishing; interrupt again to end at once")
 }
 
 // clear removes the progress line.
 func (w *watcher) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.erase()
-}
-
-func (w *watcher) erase() {
-	if w.drawn {
-		fmt.Fprint(w.stderr, "\r\x1b[K")
-		w.drawn = false
-	}
-}
-
-// clip shortens s to n columns, taking every character for one.
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:max(n-1, 0)]) + "…"
-	}
-	return s
+	w.line.erase()
 }
