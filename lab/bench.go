@@ -39,6 +39,7 @@ type product struct {
 
 // built is what a build left.
 type built struct {
+	dir      string // of the sources
 	binary   string
 	commands []string
 	output   string
@@ -245,6 +246,7 @@ func (b *bench) build(ctx context.Context, r release, e *Experiment, s *Step, fi
 		return built{err: fmt.Errorf("building took more than %v", buildTimeout)}
 	}
 	return built{
+		dir:      prog.dir,
 		binary:   binary,
 		commands: []string{shownCommand(r, s.Build.Env, append(shown, "-o", path.Base(prog.name), ".")...)},
 		output:   b.clean(r, prog.dir, child.output),

@@ -19,8 +19,10 @@ func (e *Experiment) Judge(releases []ReleaseInfo, steps []StepResult) []ClaimRe
 			r.Releases = append(r.Releases, c.judge(release, func(step string) (Facts, string) {
 				for _, s := range steps {
 					if s.Name == step {
-						run := s.Runs[i]
-						return run.Facts, reasonOf(run)
+						if reason := reasonOf(s.Runs[i]); reason != "" {
+							return nil, reason // what it printed before it failed decides nothing
+						}
+						return s.Runs[i].Facts, ""
 					}
 				}
 				return nil, "was not run"
@@ -32,7 +34,7 @@ func (e *Experiment) Judge(releases []ReleaseInfo, steps []StepResult) []ClaimRe
 	return results
 }
 
-// reasonOf says why a run has no facts.
+// reasonOf says why a run decides nothing.
 func reasonOf(run StepRun) string {
 	switch {
 	case run.Skipped != "":

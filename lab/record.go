@@ -120,7 +120,6 @@ type TableValues struct {
 func (r *Record) Write(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
 	if err := enc.Encode(r); err != nil {
 		return fmt.Errorf("write the record: %w", err)
 	}

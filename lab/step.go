@@ -89,7 +89,7 @@ func (b *bench) runProgram(ctx context.Context, r release, s *Step, ready built)
 		if ctx.Err() != nil {
 			return run
 		}
-		clean := b.clean(r, filepath.Dir(ready.binary), c.output)
+		clean := b.clean(r, ready.dir, c.output)
 		facts, pictures, text := readOutput([]byte(clean))
 		if run.Output == "" {
 			run.Output, run.Pictures = shorten(text), pictures
