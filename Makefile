@@ -3,7 +3,7 @@
 MODULES := $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*'))
 TESTFLAGS ?=
 
-.PHONY: demo test race lint generate chromium
+.PHONY: demo test race lint generate packages
 
 # Find the three ghosts of the example. Status 1 means that something was
 # found, which is what a demonstration is for.
@@ -11,7 +11,7 @@ demo:
 	go run ./cmd/ghostread hunt --exit-zero ./examples/riskservice
 
 # Everything that must pass, in every module of the repository.
-test: chromium
+test: packages
 	@set -e; for m in $(MODULES); do (cd $$m && set -x && go test $(TESTFLAGS) ./...); done
 
 # The same under Go's own race detector. The example is left out: its ghosts
@@ -29,14 +29,22 @@ lint:
 generate:
 	go generate ./...
 
-# The tests of the HTML report click through it in Chromium, and skip without
-# it. It is installed where that needs no question: as root on Debian's kin.
-chromium:
-	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
+# What some tests use besides Go. Without it they skip and say so. It is
+# installed where that needs no question: as root on Debian's kin.
+#   chromium  clicks through the HTML pages
+#   gcc       builds the experiments of the lab that use cgo, -race or -asan
+#   gdb, sqlite3  are what an experiment looks at
+packages:
+	@missing=; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
+	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v gdb >/dev/null || missing="$$missing gdb"; \
+	command -v sqlite3 >/dev/null || missing="$$missing sqlite3"; \
+	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing chromium for the tests of the HTML report"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null </dev/null \
-			|| echo "chromium cannot be installed: the browser tests will skip"; \
+		echo "installing$$missing for the tests"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null </dev/null \
+			|| echo "cannot install$$missing: tests that need them will skip"; \
 	else \
-		echo "no chromium: the browser tests will skip (apt-get install chromium)"; \
+		echo "tests that need them will skip (apt-get install$$missing)"; \
 	fi
