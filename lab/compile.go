@@ -2,10 +2,57 @@ package lab
 
 import (
 	"context"
+	"path"
+	"slices"
+
+	"github.com/ghostread/ghostread/lab/listing"
 )
 
+// runCompile reads the compiler's listing.
 func (b *bench) runCompile(ctx context.Context, r release, e *Experiment, s *Step) StepRun {
-	return StepRun{Failed: "compile steps are not there yet"}
+	files, err := e.files(s)
+	if err != nil {
+		return StepRun{Failed: err.Error()}
+	}
+	prog, err := b.place(path.Join(e.Name, s.Name), files)
+	if err != nil {
+		return StepRun{Failed: err.Error()}
+	}
+	flags := slices.Clone(s.Compile.Flags)
+	pkg := "."
+	if s.Compile.Package != "" {
+		pkg = s.Compile.Package
+		flags = append(flags, pkg)
+	}
+	limit, cancel := context.WithTimeout(ctx, buildTimeout)
+	defer cancel()
+	env := baseEnv()
+	shownEnv := map[string]string{}
+	if s.Compile.GOARCH != "" {
+		shownEnv["GOARCH"] = s.Compile.GOARCH
+	}
+	funcs, raw, err := listing.Compile(limit, r.tc.Go(), r.tc.Env(env), prog.dir, s.Compile.GOARCH, flags...)
+	run := StepRun{Commands: []string{shownCommand(r, shownEnv, append([]string{"go", "build", "-gcflags=-S"}, append(slices.Clone(s.Compile.Flags), pkg)...)...)}}
+	if err != nil {
+		run.Failed = err.Error()
+		return run
+	}
+	funcs = slices.DeleteFunc(funcs, func(f listing.Func) bool { return !s.Compile.functions.MatchString(f.Short()) })
+	run.Facts = Facts{}
+	for name, ops := range listing.Facts(funcs) {
+		list := make([]any, len(ops))
+		for i, op := range ops {
+			list[i] = op
+		}
+		run.Facts[name] = list
+	}
+	// The listing of a package of the runtime fills a book.
+	if s.Compile.Package == "" {
+		run.Output = shorten(b.clean(r, prog.dir, []byte(raw)))
+	}
+	s.count(run.Facts, []byte(raw))
+	return run
 }
+
 
 func (e *Experiment) litmusFiles(l *Litmus) (map[string][]byte, error) { return nil, nil }

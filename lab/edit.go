@@ -14,14 +14,18 @@ import (
 	"github.com/ghostread/ghostread/explore/overlay"
 )
 
-// sources returns the files of GOROOT/src that a glob names, without tests.
+// sources returns the files of GOROOT/src that a glob names, without tests and
+// directories.
 func sources(root, glob string) ([]string, error) {
 	src := os.DirFS(filepath.Join(root, "src"))
 	names, err := fs.Glob(src, glob)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", glob, err)
 	}
-	return slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, "_test.go") }), nil
+	return slices.DeleteFunc(names, func(n string) bool {
+		info, err := fs.Stat(src, n)
+		return err != nil || info.IsDir() || strings.HasSuffix(n, "_test.go")
+	}), nil
 }
 
 // expand turns an edit of a glob into edits of the release's own files.

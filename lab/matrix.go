@@ -56,6 +56,9 @@ func Measure(ctx context.Context, opts Options) (*Record, error) {
 		m.releases = append(m.releases, r)
 		rec.Releases = append(rec.Releases, r.info)
 	}
+	if err := unusable(rec.Releases); err != nil {
+		return nil, err
+	}
 	results := m.lay()
 	m.runShared(ctx)
 	m.runAlone(ctx)
@@ -67,6 +70,18 @@ func Measure(ctx context.Context, opts Options) (*Record, error) {
 	}
 	rec.Took = time.Since(start)
 	return rec, nil
+}
+
+// unusable is an error if there is no release to measure on.
+func unusable(releases []ReleaseInfo) error {
+	var reasons []string
+	for _, r := range releases {
+		if r.Skipped == "" {
+			return nil
+		}
+		reasons = append(reasons, "\n\t"+r.Skipped)
+	}
+	return fmt.Errorf("there is no Go release to measure with:%s", strings.Join(reasons, ""))
 }
 
 // matrix is a measurement under way.
@@ -163,7 +178,7 @@ func (m *matrix) work(ctx context.Context, t *task) {
 	}
 	ready, err := m.prepare(ctx, m.releases[t.release], t.experiment, t.step)
 	if err != nil {
-		t.run.Failed = err.Error()
+		t.run.Failed = m.clean(m.releases[t.release], m.temp, []byte(err.Error()))
 		m.finish(t)
 		return
 	}
@@ -189,8 +204,9 @@ func (m *matrix) execute(ctx context.Context, t *task) {
 	if ctx.Err() != nil {
 		t.run.Skipped = "it was interrupted"
 	} else {
-		*t.run = m.measure(ctx, m.releases[t.release], t.experiment, t.step, t.ready)
-		t.run.Release = name
+		r := m.releases[t.release]
+		*t.run = m.measure(ctx, r, t.experiment, t.step, t.ready)
+		t.run.Release, t.run.Failed = name, m.clean(r, m.temp, []byte(t.run.Failed))
 	}
 	m.finish(t)
 }

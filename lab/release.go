@@ -78,7 +78,7 @@ func find(ctx context.Context, name string, local overlay.Toolchain) release {
 		}
 		tc, err := overlay.Detect(ctx, os.TempDir(), append(baseEnv(), "GOTOOLCHAIN=go"+version))
 		if err != nil {
-			return skip("go%s cannot be had here: %v", version, firstLine(err.Error()))
+			return skip("go%s cannot be had here: %s", version, lastLine(err.Error()))
 		}
 		r.tc = tc
 	}
@@ -172,6 +172,13 @@ func thisHost() Host {
 		h.Kernel = strings.TrimSpace(string(v))
 	}
 	return h
+}
+
+// lastLine is where the go command says what went wrong, after it has said
+// what it does.
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return strings.TrimSpace(s[strings.LastIndexByte(s, '\n')+1:])
 }
 
 func firstLine(s string) string {

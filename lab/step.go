@@ -46,14 +46,13 @@ func (s *Step) runSource(r release) StepRun {
 	}
 	var commands []string
 	for _, q := range s.Source {
-		command := "grep -nE " + quote(q.Find)
+		command := "grep -nP " + quote(strings.TrimPrefix(q.Find, "(?m)"))
 		for _, f := range q.Files {
 			command += ` "$(GOTOOLCHAIN=go` + r.info.Version + ` go env GOROOT)"/src/` + f
 		}
-		if q.In != "" {
-			command += "\t# within " + q.In
+		if !slices.Contains(commands, command) {
+			commands = append(commands, command)
 		}
-		commands = append(commands, command)
 	}
 	return StepRun{Commands: commands, Output: out, Facts: facts}
 }

@@ -226,7 +226,8 @@ func (m *measuring) measure(cmd *cobra.Command, names []string) (*lab.Record, er
 		Experiments: picked, Releases: releases, Tools: m.tools,
 		Tool: "ghostread " + moduleVersion(debug.ReadBuildInfo()),
 		Progress: func(p lab.Progress) {
-			line.show(p.Experiment, func() string {
+			tenths := 10 * p.Done / p.All
+			line.show(fmt.Sprintf("measured %d %%", 10*tenths), func() string {
 				return fmt.Sprintf("%d of %d: %s %s on Go %s", p.Done, p.All, p.Experiment, p.Step, p.Release)
 			})
 		},
