@@ -2,8 +2,9 @@
 
 MODULES := $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*'))
 TESTFLAGS ?=
+RECORDED := 1.18,1.19,1.20,1.21,1.22,1.23,1.24,1.25,1.26,1.27
 
-.PHONY: demo test race lint generate packages
+.PHONY: demo test race lint generate packages record
 
 # Find the three ghosts of the example. Status 1 means that something was
 # found, which is what a demonstration is for.
@@ -48,3 +49,9 @@ packages:
 	else \
 		echo "tests that need them will skip (apt-get install$$missing)"; \
 	fi
+
+# The record that `ghostread lab show` opens: every experiment on every
+# release. It takes some minutes and a quiet machine.
+record:
+	go run ./cmd/ghostread lab matrix --go $(RECORDED) --html "" --json lab/recorded.json
+	gzip -9nf lab/recorded.json

@@ -18,6 +18,7 @@ import (
 	"github.com/ghostread/ghostread/finding"
 	"github.com/ghostread/ghostread/internal/labpage"
 	"github.com/ghostread/ghostread/lab"
+	"github.com/ghostread/ghostread/report"
 )
 
 // newLab returns the command with everything about experiments.
@@ -72,7 +73,7 @@ func listExperiments(w io.Writer) error {
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, e := range all {
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", e.Name, e.Rule, len(e.Claims), e.Question)
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", e.Name, report.Plural(len(e.Claims), "claim"), e.Title)
 	}
 	return tw.Flush()
 }
