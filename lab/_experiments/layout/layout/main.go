@@ -150,6 +150,10 @@ func main() {
 	fact("keys_planted", planted)
 	fact("keys_found", found)
 	fact("dwarf_agrees", agrees)
+	if found != planted {
+		fmt.Println("layout: planted keys are missing, so nothing else here counts")
+		os.Exit(1)
+	}
 	for _, s := range specimens() {
 		fact(s.name+"_size", layouts[s.name].size)
 		fact(s.name+"_key_stride", layouts[s.name].keyStride)
