@@ -236,7 +236,7 @@ func (b *bench) build(ctx context.Context, r release, e *Experiment, s *Step, fi
 		}
 		tc = o.Toolchain
 		flags = append(flags, o.Flags...)
-		shown = append(shown, "-overlay=overlay.json")
+		shown = append(shown, "-overlay="+s.overlayFile())
 	}
 	flags = append(append(flags, s.Build.Flags...), "-o", binary, ".")
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
@@ -248,13 +248,32 @@ func (b *bench) build(ctx context.Context, r release, e *Experiment, s *Step, fi
 	return built{
 		dir:      prog.dir,
 		binary:   binary,
-		commands: []string{shownCommand(r, s.Build.Env, append(shown, "-o", path.Base(prog.name), ".")...)},
+		commands: s.buildCommands(r, e, append(shown, "-o", path.Base(prog.name), ".")),
 		output:   b.clean(r, prog.dir, child.output),
 		ok:       child.status == 0,
 	}
 }
 
 const buildTimeout = 5 * time.Minute
+
+// buildCommands are what a reader types to build a step's program.
+func (s *Step) buildCommands(r release, e *Experiment, build []string) []string {
+	if len(s.Build.Overlay) == 0 {
+		return []string{shownCommand(r, s.Build.Env, build...)}
+	}
+	command := shownCommand(r, s.Build.Env, build...)
+	if r.info.Minor >= 25 {
+		// From Go 1.25 on the go command does not let an overlay replace files
+		// in the module cache, where downloaded releases are: it must not know
+		// that it runs from there.
+		command = "GOMODCACHE=$(mktemp -d) $(GOTOOLCHAIN=go" + r.info.Version + " go env GOROOT)/bin/"
+		command = strings.Join(append(list(s.Build.Env), command), " ") + strings.Join(build, " ")
+	}
+	return []string{
+		"ghostread lab source " + e.Name + " --go " + r.info.Version + " && cd ghostread-" + e.Name + "/" + s.folder(),
+		command,
+	}
+}
 
 // patched applies the edits of a step to the standard library of a release.
 func patched(ctx context.Context, dir string, tc overlay.Toolchain, edits []Edit) (*overlay.Overlay, error) {

@@ -53,6 +53,3 @@ func (b *bench) runCompile(ctx context.Context, r release, e *Experiment, s *Ste
 	s.count(run.Facts, []byte(raw))
 	return run
 }
-
-
-func (e *Experiment) litmusFiles(l *Litmus) (map[string][]byte, error) { return nil, nil }

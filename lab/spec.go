@@ -169,13 +169,14 @@ type Compile struct {
 	functions *regexp.Regexp
 }
 
-// Litmus runs litmus tests; see package litmus.
+// Litmus runs litmus tests; package litmus says what the fields mean.
 type Litmus struct {
 	Files      []string
 	Iterations int
 	Start      string
-	Preload    *bool
-	Pin        *bool
+	NoPreload  bool `yaml:"no_preload"`
+	NoPin      bool `yaml:"no_pin"`
+	Compare    bool
 }
 
 // Claim is a sentence that is true or not, with what decides.
@@ -382,10 +383,8 @@ func (e *Experiment) checkStep(s *Step) error {
 		}
 	}
 	if s.Litmus != nil {
-		for _, f := range s.Litmus.Files {
-			if _, err := fs.Stat(e.dir, f); err != nil {
-				return fmt.Errorf("there is no litmus test %q", f)
-			}
+		if _, err := e.tests(s.Litmus); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -460,33 +459,4 @@ func minorOf(v string) int {
 		return -1
 	}
 	return n
-}
-
-// Source returns the experiment as a user can take it along: its files, and a
-// go.mod beside each program.
-func (e *Experiment) Source() (map[string][]byte, error) {
-	files := map[string][]byte{}
-	err := fs.WalkDir(e.dir, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		files[name], err = fs.ReadFile(e.dir, name)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range e.Steps {
-		if s.folder() == "" && s.Litmus == nil {
-			continue
-		}
-		own, err := e.files(s)
-		if err != nil {
-			return nil, err
-		}
-		for name, src := range own {
-			files[path.Join(cmp.Or(s.folder(), s.Name), name)] = src
-		}
-	}
-	return files, nil
 }

@@ -261,12 +261,15 @@ func (m *measuring) write(cmd *cobra.Command, rec *lab.Record) error {
 
 // newLabSource returns the command that hands out the programs.
 func newLabSource() *cobra.Command {
-	var dir string
+	var dir, release string
 	cmd := &cobra.Command{
-		Use:               "source experiment",
-		Short:             "write the programs of an experiment to a directory",
-		Long:              "Source writes an experiment, with its programs as modules that can be built and\nchanged, to a directory.",
-		Example:           "  ghostread lab source growth\n  ghostread lab source phantom --dir /tmp/phantom",
+		Use:   "source experiment",
+		Short: "write the programs of an experiment to a directory",
+		Long: `Source writes an experiment, with its programs as modules that can be built and
+changed, to a directory. Some programs are built with a changed standard
+library: with --go, source also makes those changes for that release and writes
+the files that go build -overlay takes.`,
+		Example:           "  ghostread lab source growth\n  ghostread lab source phantom --go 1.22 --dir /tmp/phantom",
 		ValidArgsFunction: completeExperiments,
 		Args:              cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -284,6 +287,13 @@ func newLabSource() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if release != "" {
+				overlays, err := picked[0].Overlays(cmd.Context(), release)
+				if err != nil {
+					return fmt.Errorf("--go: %w", err)
+				}
+				maps.Copy(files, overlays)
+			}
 			for _, name := range slices.Sorted(maps.Keys(files)) {
 				to := filepath.Join(dir, filepath.FromSlash(name))
 				if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
@@ -299,6 +309,7 @@ func newLabSource() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&release, "go", "", "make the changes to the standard library of this `release`")
 	cmd.Flags().StringVar(&dir, "dir", "", "write to this `directory` (default ghostread-EXPERIMENT)")
 	return cmd
 }
