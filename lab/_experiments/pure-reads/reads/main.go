@@ -33,7 +33,7 @@ func main() {
 		fmt.Println("map = classic")
 	}
 	var maps, growing, stillGrowing, sameSize int
-	var changedByReads, changedByRange, flagsByRange, listsByRange int
+	var changedByReads, changedByRange, changedByWrite, flagsByRange, listsByRange int
 	var total result
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -64,6 +64,13 @@ func main() {
 		if now.growing && now.nevacuate == state.nevacuate {
 			stillGrowing++
 		}
+		// The checksums would show a write: here is one.
+		sums = sum(t)
+		_, next := t.bounds()
+		t.put(next)
+		if now := sum(t); now.header != sums.header && now.entries != sums.entries {
+			changedByWrite++
+		}
 	})
 	runtime.ReadMemStats(&after)
 	if total.gets == 0 || total.ranges == 0 || after.NumGC-before.NumGC < uint32(maps) {
@@ -86,6 +93,7 @@ func main() {
 		{"iterations", total.ranges},
 		{"wrong_iterations", total.wrongRanges},
 		{"maps_changed_by_reads", changedByReads},
+		{"maps_changed_by_a_write", changedByWrite},
 		{"maps_with_entries_changed_by_range", changedByRange},
 		{"maps_with_flags_set_by_range", flagsByRange},
 		{"list_made_by_range", listsByRange > 0},
