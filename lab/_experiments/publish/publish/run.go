@@ -1,0 +1,75 @@
+package main
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// cells is how many objects a round publishes. Each has its own place, so
+// that nothing is written twice: what races, races for its way alone.
+const cells = 4096
+
+// state is what a reader found in a cell.
+type state int
+
+const (
+	nothing state = iota
+	whole
+	halfBuilt
+)
+
+// run publishes objects for about d and counts those that arrived, and those
+// among them that were half-built.
+//
+// The reader is at each cell before the writer gets there: reached says so. It
+// orders the reader before the writer, never the writer before the reader,
+// so it adds nothing to what the way itself orders.
+func run(w *way, d time.Duration) (seen, half int) {
+	for end := time.Now().Add(d); seen == 0 || time.Now().Before(end); {
+		publish, read := w.round()
+		reached := int64(-1)
+		finished := make(chan struct{})
+		go func() {
+			defer close(finished)
+			for i := 0; i < cells; i++ {
+				for spins := 1; atomic.LoadInt64(&reached) < int64(i); spins++ {
+					relax(spins)
+				}
+				if atomic.LoadInt64(&reached) == cells {
+					return
+				}
+				publish(i)
+			}
+		}()
+		for i := 0; i < cells; i++ {
+			if i%16 == 15 && !time.Now().Before(end) {
+				break
+			}
+			atomic.StoreInt64(&reached, int64(i))
+			s := read(i)
+			for spins := 1; s == nothing; spins++ {
+				relax(spins)
+				s = read(i)
+			}
+			seen++
+			if s == halfBuilt {
+				half++
+			}
+		}
+		atomic.StoreInt64(&reached, cells)
+		<-finished
+	}
+	return seen, half
+}
+
+// relax lets somebody else have the processor after a while: another goroutine
+// first, then, as that one may have none, another thread.
+func relax(spins int) {
+	switch {
+	case spins%10000 == 0:
+		time.Sleep(20 * time.Microsecond)
+	case spins%1000 == 0:
+		runtime.Gosched()
+	}
+}
