@@ -28,7 +28,7 @@ func dumps() {
 			}
 		})
 
-	draw := func(title string, n int, happen func(m map[[16]byte][16]byte)) {
+	draw := func(title string, n, gone int, happen func(m map[[16]byte][16]byte)) {
 		m := p.fill(map[[16]byte][16]byte{}, n)
 		first := array(header(m))
 		before := clone(bytesAt(first, p.shape.size()))
@@ -37,35 +37,36 @@ func dumps() {
 		marks := []mark{{0, slots, "control", "control bytes"}}
 		for i := 0; i < n; i++ {
 			marks = append(marks,
-				entryMark(before, after, int(p.shape.keyAt(i)), "key", i),
-				entryMark(before, after, int(p.shape.valueAt(i)), "value", i))
+				entryMark(before, after, int(p.shape.keyAt(i)), "key", i, i < gone),
+				entryMark(before, after, int(p.shape.valueAt(i)), "value", i, i < gone))
 		}
 		picture(map[string]interface{}{
 			"kind": "hex", "title": title, "bytes": hex.EncodeToString(after), "before": hex.EncodeToString(before), "marks": marks,
 		})
 	}
-	draw("The "+what+" of a map[[16]byte][16]byte after delete of entries 0 and 1 of 3", 3, func(m map[[16]byte][16]byte) {
+	draw("The "+what+" of a map[[16]byte][16]byte after delete of entries 0 and 1 of 3", 3, 2, func(m map[[16]byte][16]byte) {
 		delete(m, p.keys[0])
 		delete(m, p.keys[1])
 	})
-	draw("The "+what+" after clear", 3, p.clear)
-	draw("The old "+what+" after the ninth insert has made the map grow", 8, func(m map[[16]byte][16]byte) {
+	draw("The "+what+" after clear", 3, 3, p.clear)
+	draw("The old "+what+" after the ninth insert has made the map grow", 8, 8, func(m map[[16]byte][16]byte) {
 		for i := 8; i == 8 || growing(header(m)); i++ {
 			m[p.keys[i]] = p.values[i]
 		}
 	})
 }
 
-// entryMark says what became of 16 bytes.
-func entryMark(before, after []byte, offset int, role string, i int) mark {
+// entryMark says what became of the 16 bytes of a key or value, and of one that
+// is gone from there in particular.
+func entryMark(before, after []byte, offset int, role string, i int, gone bool) mark {
 	const n = 16
 	was, is := string(before[offset:offset+n]), string(after[offset:offset+n])
 	m := mark{offset, n, role, fmt.Sprintf("%s %d", role, i)}
 	switch {
 	case is == string(make([]byte, n)):
 		m.Role, m.Text = "free", m.Text+": zeroed"
-	case is == was:
-		m.Text += ": still readable"
+	case is == was && gone:
+		m.Role, m.Text = "residue", m.Text+": gone from here, still readable"
 	}
 	return m
 }

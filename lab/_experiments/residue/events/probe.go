@@ -174,7 +174,7 @@ func (p *probe[K, V]) events() []event {
 	m = p.fill(map[K]V{}, most)
 	places = p.locate(m)
 	p.clear(m)
-	add("clear", "clear 600 of 600", look(places, inMain))
+	add("clear", "clear 600 entries: in the array", look(places, inMain))
 
 	m = p.fill(map[K]V{}, most)
 	places = p.locate(m)
@@ -182,7 +182,7 @@ func (p *probe[K, V]) events() []event {
 		delete(m, p.keys[i])
 	}
 	p.clear(m)
-	add("sparse_clear", "delete 597 of 600, then clear", look(places, inMain))
+	add("sparse_clear", "delete 597 of 600, then clear: in the array", look(places, inMain))
 
 	add("clear_overflow", "clear: in overflow buckets", p.clearOverflow())
 	add("clear_growing", "clear in the middle of a growth: in the old array", p.clearGrowing())
