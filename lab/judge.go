@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -13,7 +14,7 @@ func (e *Experiment) Judge(releases []ReleaseInfo, steps []StepResult) []ClaimRe
 	for _, c := range e.Claims {
 		r := ClaimResult{
 			ID: c.ID, Chapter: c.Chapter, Text: c.Text, Why: strings.TrimSpace(c.Why),
-			Holds: c.Holds, Cannot: c.Cannot, Sources: c.Sources,
+			Holds: c.Holds, Control: c.Control, Cannot: c.Cannot, Sources: c.Sources,
 		}
 		for i, release := range releases {
 			r.Releases = append(r.Releases, c.judge(release, func(step string) (Facts, string) {
@@ -61,6 +62,14 @@ func (c *Claim) judge(release ReleaseInfo, look stepFacts) Judgment {
 	}
 	holds, seen, err := c.holds.eval(release.Minor, release.Version, look)
 	j.Facts = seen
+	if err == nil && c.control != nil {
+		var fit any
+		fit, seen, err = c.control.eval(release.Minor, release.Version, look)
+		maps.Copy(j.Facts, seen)
+		if err == nil && fit != true {
+			err = fmt.Errorf("the control does not hold: %s", c.Control)
+		}
+	}
 	if err != nil {
 		j.Reason = err.Error()
 		return j
@@ -82,9 +91,7 @@ func (c *Claim) judge(release ReleaseInfo, look stepFacts) Judgment {
 func (c *Claim) judgeUnseen(j *Judgment, release ReleaseInfo, look stepFacts) {
 	if c.cannot != nil {
 		cannot, seen, err := c.cannot.eval(release.Minor, release.Version, look)
-		for k, v := range seen {
-			j.Facts[k] = v
-		}
+		maps.Copy(j.Facts, seen)
 		if err != nil {
 			j.Reason = err.Error()
 			return

@@ -77,6 +77,9 @@ func TestJudge(t *testing.T) {
 		{"a hit beats the source", Claim{Rule: Statistical, Holds: "a.hits > 0", Cannot: "a.impossible"}, Confirmed, 0, ""},
 		{"no tries are no answer", Claim{Rule: Statistical, Holds: "a.none > 0", Trials: "a.none"}, Unknown, 0, "a.none is 0: nothing was tried"},
 		{"a missing fact is no answer", Claim{Rule: Exact, Holds: "a.gone == 0"}, Unknown, 0, "step a printed no gone"},
+		{"a control that holds", Claim{Rule: Exact, Holds: "a.none == 0", Control: "a.tries > 0"}, Confirmed, 0, ""},
+		{"a control that fails", Claim{Rule: Exact, Holds: "a.none == 0", Control: "a.tries > 1000"}, Unknown, 0, "the control does not hold: a.tries > 1000"},
+		{"a control without its fact", Claim{Rule: Exact, Holds: "a.none == 0", Control: "a.gone > 0"}, Unknown, 0, "step a printed no gone"},
 		{"undecidable", Claim{Rule: Exact, Undecidable: "no basis given"}, Unknown, 0, "no basis given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,7 +88,7 @@ func TestJudge(t *testing.T) {
 				text string
 				bool bool
 				to   **predicate
-			}{{c.Holds, true, &c.holds}, {c.Cannot, true, &c.cannot}, {c.Trials, false, &c.trials}} {
+			}{{c.Holds, true, &c.holds}, {c.Control, true, &c.control}, {c.Cannot, true, &c.cannot}, {c.Trials, false, &c.trials}} {
 				var err error
 				if *p.to, err = compilePredicate(p.text, testSteps, p.bool); err != nil {
 					t.Fatal(err)

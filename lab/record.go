@@ -88,6 +88,7 @@ type ClaimResult struct {
 	Summary  string     `json:"summary,omitempty"` // which releases differ, in words
 	Why      string     `json:"why,omitempty"`
 	Holds    string     `json:"holds,omitempty"` // the predicate
+	Control  string     `json:"control,omitempty"`
 	Cannot   string     `json:"cannot,omitempty"`
 	Sources  []string   `json:"sources,omitempty"`
 	Releases []Judgment `json:"releases"` // in the order of Record.Releases
