@@ -185,6 +185,7 @@ type Claim struct {
 	Chapter     string // of the article that says so; empty for the lab's own
 	Text        string
 	Holds       string // predicate
+	Control     string // predicate without which Holds says nothing: unknown when it is false
 	Cannot      string // statistical: predicate over source or generated code that refutes
 	Trials      string // statistical: expression for the number of tries
 	Racy        bool   // what shows it is a program with a data race
@@ -193,7 +194,7 @@ type Claim struct {
 	Why         string
 	Sources     []string
 
-	holds, cannot, trials *predicate
+	holds, control, cannot, trials *predicate
 }
 
 // TableSpec puts facts of several steps side by side.
@@ -386,6 +387,7 @@ func (e *Experiment) checkStep(s *Step) error {
 		if _, err := e.tests(s.Litmus); err != nil {
 			return err
 		}
+		s.Run.Alone = true
 	}
 	return nil
 }
@@ -434,6 +436,9 @@ func (e *Experiment) checkClaim(c *Claim, steps map[string]bool) error {
 	var err error
 	if c.holds, err = compilePredicate(c.Holds, steps, true); err != nil {
 		return fmt.Errorf("holds: %w", err)
+	}
+	if c.control, err = compilePredicate(c.Control, steps, true); err != nil {
+		return fmt.Errorf("control: %w", err)
 	}
 	if c.cannot, err = compilePredicate(c.Cannot, steps, true); err != nil {
 		return fmt.Errorf("cannot: %w", err)

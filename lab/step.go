@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,13 @@ func (b *bench) measure(ctx context.Context, r release, e *Experiment, s *Step, 
 		run = StepRun{Commands: ready.commands, Output: shorten(ready.output), Failed: "it does not build: " + firstError(ready.output)}
 	default:
 		run = b.runProgram(ctx, r, s, ready)
+		if s.Litmus != nil && run.Failed == "" {
+			order, err := e.orderFacts(ctx, r, s, ready.dir)
+			if err != nil {
+				run.Failed = "the order of the accesses is not known: " + err.Error()
+			}
+			maps.Copy(run.Facts, order)
+		}
 	}
 	if ctx.Err() != nil {
 		run = StepRun{Skipped: "it was interrupted"}
