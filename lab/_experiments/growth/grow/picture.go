@@ -26,18 +26,20 @@ func picture(title, kind string, frames []frame) {
 	fmt.Printf("picture: %s\n", text)
 }
 
-// drawBuckets reads n buckets: `#` full, `>` moved, `.` empty. Overflow buckets
-// are told by number.
+// drawBuckets reads n buckets: `#` full, `>` moved, `.` empty, `r` empty with the
+// bytes of a deleted key. Overflow buckets are told by number.
 func drawBuckets(name string, buckets unsafe.Pointer, n int) array {
 	a := array{Name: name, Chains: map[string]int{}}
 	for i := 0; i < n; i++ {
 		b := bucketAt(buckets, i)
-		a.Groups = append(a.Groups, draw(b.tophash, func(c byte) byte {
+		a.Groups = append(a.Groups, draw(b.tophash, func(slot int, c byte) byte {
 			switch {
 			case c >= minTopHash:
 				return '#'
 			case c == evacuatedX || c == evacuatedY:
 				return '>'
+			case b.keys[slot] != 0:
+				return 'r'
 			}
 			return '.'
 		}))
@@ -49,10 +51,10 @@ func drawBuckets(name string, buckets unsafe.Pointer, n int) array {
 	return a
 }
 
-func draw(control [8]uint8, sign func(byte) byte) string {
+func draw(control [8]uint8, sign func(slot int, c byte) byte) string {
 	var s strings.Builder
-	for _, c := range control {
-		s.WriteByte(sign(c))
+	for slot, c := range control {
+		s.WriteByte(sign(slot, c))
 	}
 	return s.String()
 }
@@ -96,7 +98,7 @@ func classicPicture() {
 
 	m, h = churnMap()
 	frames = nil
-	frames = append(frames, frame{"180 entries in 32 buckets", []array{drawBuckets("buckets", h.buckets, 32)}})
+	frames = append(frames, frame{"180 entries in 32 buckets, none deleted yet", []array{drawBuckets("buckets", h.buckets, 32)}})
 	for i = 180; h.oldbuckets == nil; i++ {
 		before = drawBuckets("buckets", h.buckets, 32)
 		delete(m, i-180)
@@ -124,7 +126,7 @@ func drawTable(name string, t *table) array {
 }
 
 func drawGroup(a array, g *group) array {
-	a.Groups = append(a.Groups, draw(g.control, func(c byte) byte {
+	a.Groups = append(a.Groups, draw(g.control, func(_ int, c byte) byte {
 		switch {
 		case c < slotEmpty:
 			return '#'
