@@ -262,6 +262,7 @@ func (ch *chooser) order(next []int) bool {
 	if ch.steps++; ch.steps > maxSteps {
 		return false
 	}
+	next = slices.Clone(next) // the caller tries other orders with it
 	for th := range next {
 		for next[th] < ch.end(th) && !ch.events[next[th]].sync {
 			ch.follow(th, next[th], -1)

@@ -174,7 +174,7 @@ func TestAllowed(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	weak, large := 0, 0
-	for i := range rounds(t, 500) {
+	for i := range rounds(t, 800) {
 		test := random(rand.New(rand.NewPCG(seed, uint64(i))), true)
 		c := compile(test)
 		got, err := c.allowed()
@@ -195,7 +195,7 @@ func TestAllowed(t *testing.T) {
 		}
 	}
 	t.Logf("%d tests have weak outcomes, %d are too large", weak, large)
-	if weak < rounds(t, 500)/20 || large > rounds(t, 500)/20 {
+	if weak < rounds(t, 800)/20 || large > rounds(t, 800)/20 {
 		t.Error("too few tests with weak outcomes, or too many large ones: the random tests test too little")
 	}
 }

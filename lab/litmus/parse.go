@@ -233,6 +233,9 @@ func (p *parser) block(of string) []Stmt {
 			if len(body) == 0 {
 				p.fail(open.pos, "the %s is empty", of)
 			}
+			if p.is("else") {
+				p.fail(p.peek().pos, "there is no else; write a second if with the opposite condition")
+			}
 			p.end("}")
 			return body
 		case w.kind == atEnd:
@@ -256,9 +259,6 @@ func (p *parser) statement() Stmt {
 	case p.accept("if"):
 		s := Stmt{Op: OpIf, Cond: p.cond(p.register)}
 		s.Body = p.block("if")
-		if p.is("else") {
-			p.fail(p.peek().pos, "there is no else; write a second if with the opposite condition")
-		}
 		return s
 	case p.accept("lock"):
 		m := p.someMutex()
@@ -306,7 +306,7 @@ func (p *parser) statement() Stmt {
 	}
 	me := len(p.t.Threads)
 	if other, ok := p.owner[name.text]; ok && other != me {
-		p.fail(name.pos, "%s is a register of thread %d; give this one a name of its own", name.text, other)
+		p.fail(name.pos, "%s is a register of thread %d; give this one a name of its own", name.text, other+1)
 	}
 	p.owner[name.text], p.set[name.text] = me, true
 	s.Reg = name.text

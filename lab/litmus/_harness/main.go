@@ -98,7 +98,7 @@ var (
 	pin        = flag.Bool("pin", defaultPin, "each thread has a CPU of its own")
 	compare    = flag.Bool("compare", defaultCompare, "run each test with each technique")
 	seed       = flag.Int64("seed", 1, "of the order of instances and of the jitter")
-	limit      = flag.Duration("max", 0, "time for a test, at most; 0 means 5 microseconds for each time")
+	limit      = flag.Duration("max", 0, "time for a test, at most; 0 means 5 microseconds for each time, and half a second at least")
 )
 
 func main() {
@@ -106,6 +106,9 @@ func main() {
 	if *limit == 0 {
 		// Undisturbed, a test needs a tenth of that.
 		*limit = time.Duration(*iterations) * 5 * time.Microsecond
+		if *limit < time.Second/2 {
+			*limit = time.Second / 2
+		}
 	}
 	// A collection would stop the threads, and there is next to no garbage.
 	debug.SetGCPercent(-1)
