@@ -14,7 +14,9 @@ func init() { bugs["c_string"] = cString }
 // Wrong: a Go string over C memory, without the copy that C.GoString makes; the
 // memory is freed while the string lives on.
 // Rule: unsafe.String: the bytes must stay as they are "as long as the returned
-// string value exists".
+// string value exists". The compiler relies on it: it takes a string's bytes for
+// constant and leaves reads of them out of -asan (ssa/writebarrier.go,
+// IsSanitizerSafeAddr).
 func cString() {
 	p := C.name()
 	b := unsafe.Slice((*byte)(unsafe.Pointer(p)), 47)
