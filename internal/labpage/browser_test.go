@@ -43,7 +43,7 @@ func TestBrowserFilter(t *testing.T) {
 		}
 	}
 	shown("at first", 30)
-	b.click(`.tallies [data-only="d"]`)
+	b.click(`.tallies [data-verdict="d"]`)
 	b.until(visible + " < 30")
 	shown("depends", 3)
 	b.click(`.filter [type=reset]`)
@@ -51,6 +51,8 @@ func TestBrowserFilter(t *testing.T) {
 
 	// The slash leads to the search from everywhere.
 	b.keys("/")
+	b.until(`document.activeElement.id === "q"`)
+	eval[bool](b, `(document.activeElement.value = "", true)`) // a real keyboard types no slash here
 	b.do(chromedp.SendKeys(chromedp.CSS("#q"), "gomapload"))
 	b.until(visible + " === 1")
 	if got := b.text(".filter .count"); got != "1 of 30 claims" {

@@ -147,7 +147,7 @@ type hexView struct {
 type hexRow struct {
 	Offset string
 	Runs   []hexRun
-	Before string // the old bytes at the places that changed, "" when none did
+	Before []hexByte // the old bytes if any of the row changed
 	Texts  []legendItem
 }
 
@@ -204,7 +204,7 @@ func drawHex(raw json.RawMessage) (template.HTML, error) {
 	}
 	for from := 0; from < len(data); from += hexWidth {
 		row := hexRow{Offset: fmt.Sprintf("%03x", from)}
-		var old strings.Builder
+		var old []hexByte
 		rowChanged := false
 		for at := from; at < min(from+hexWidth, len(data)); at++ {
 			m := markAt[at]
@@ -220,18 +220,19 @@ func drawHex(raw json.RawMessage) (template.HTML, error) {
 				gap = "  "
 			}
 			b := hexByte{Text: gap + fmt.Sprintf("%02x", data[at])}
-			was := gap + "  "
-			if v.Diff && before[at] != data[at] {
-				b.Changed, rowChanged = true, true
-				v.Changed++
-				was = gap + fmt.Sprintf("%02x", before[at])
+			if v.Diff {
+				b.Changed = before[at] != data[at]
+				old = append(old, hexByte{gap + fmt.Sprintf("%02x", before[at]), b.Changed})
 			}
-			old.WriteString(was)
+			if b.Changed {
+				rowChanged = true
+				v.Changed++
+			}
 			last := &row.Runs[len(row.Runs)-1]
 			last.Bytes = append(last.Bytes, b)
 		}
 		if rowChanged {
-			row.Before = strings.TrimRight(old.String(), " ")
+			row.Before = old
 		}
 		for _, m := range p.Marks {
 			if m.Text != "" && m.Offset >= from && m.Offset < from+hexWidth {

@@ -2,9 +2,11 @@ package labpage
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/ghostread/ghostread/finding"
@@ -42,6 +44,8 @@ type drawing struct {
 type slot struct {
 	kind, title string
 	drawings    map[int]drawing // by column
+	place       int             // among the pictures of its newest release
+	oldest      int             // column
 }
 
 // figures collects the pictures of all steps. Pictures of several releases
@@ -53,7 +57,7 @@ func figures(rel releases, e lab.ExperimentResult, ids *counter) []figure {
 		for _, sl := range slots(rel, s) {
 			f := figure{Title: sl.title, Kind: sl.kind, Step: stepAnchor(e.Name, s.Name), Name: s.Name}
 			f.Sides = sides(rel, sl, ids)
-			f.Wide = len(f.Sides) > 1 || sl.kind != "layout" && sl.kind != "hex"
+			f.Wide = len(f.Sides) > 1 || sl.kind != "layout"
 			list = append(list, f)
 		}
 	}
@@ -63,11 +67,10 @@ func figures(rel releases, e lab.ExperimentResult, ids *counter) []figure {
 func slots(rel releases, s lab.StepResult) []*slot {
 	var list []*slot
 	at := map[string]*slot{}
-	// The newest release decides the order: its pictures are in front.
 	for i := len(rel.Columns) - 1; i >= 0; i-- {
 		run := s.Runs[rel.Columns[i].Index]
 		seen := map[string]int{}
-		for _, raw := range run.Pictures {
+		for place, raw := range run.Pictures {
 			var head struct{ Kind, Title, Map string }
 			_ = json.Unmarshal(raw, &head) // a malformed picture is told of where it is drawn
 			name := head.Kind + "\x00" + head.Title
@@ -75,16 +78,19 @@ func slots(rel releases, s lab.StepResult) []*slot {
 			key := fmt.Sprintf("%s\x00%d", name, seen[name])
 			sl := at[key]
 			if sl == nil {
-				sl = &slot{head.Kind, head.Title, map[int]drawing{}}
+				sl = &slot{kind: head.Kind, title: head.Title, drawings: map[int]drawing{}, place: place}
 				at[key] = sl
 				list = append(list, sl)
 			}
 			if head.Map == "" {
 				head.Map, _ = run.Facts["map"].(string)
 			}
-			sl.drawings[i] = drawing{raw, head.Map}
+			sl.drawings[i], sl.oldest = drawing{raw, head.Map}, i
 		}
 	}
+	// What the kinds of map drew at the same place belongs together, the old
+	// kind first.
+	slices.SortStableFunc(list, func(a, b *slot) int { return cmp.Or(a.place-b.place, a.oldest-b.oldest) })
 	return list
 }
 

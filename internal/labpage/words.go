@@ -50,22 +50,23 @@ type label struct {
 	Class string
 	Sign  string // so that colour is not alone
 	Text  string
+	Short string // where there is little room
 }
 
 var labels = map[lab.Verdict]label{
-	lab.Confirmed: {"c", "v-confirmed", "✓", "confirmed"},
-	lab.Refuted:   {"r", "v-refuted", "✗", "refuted"},
-	lab.Depends:   {"d", "v-depends", "◐", "depends on the release"},
-	lab.Racy:      {"y", "v-racy", "!", "only in a racy program"},
-	lab.NotSeen:   {"n", "v-notseen", "∅", "not seen"},
-	lab.Unknown:   {"u", "v-unknown", "?", "unknown"},
+	lab.Confirmed: {"c", "v-confirmed", "✓", "confirmed", "confirmed"},
+	lab.Refuted:   {"r", "v-refuted", "✗", "refuted", "refuted"},
+	lab.Depends:   {"d", "v-depends", "◐", "depends on the release", "depends"},
+	lab.Racy:      {"y", "v-racy", "!", "only in a racy program", "only if racy"},
+	lab.NotSeen:   {"n", "v-notseen", "∅", "not seen", "not seen"},
+	lab.Unknown:   {"u", "v-unknown", "?", "unknown", "unknown"},
 }
 
 func labelOf(v lab.Verdict) label {
 	if l, ok := labels[v]; ok {
 		return l
 	}
-	return label{"u", "v-unknown", "?", string(v)}
+	return label{"u", "v-unknown", "?", string(v), string(v)}
 }
 
 // tally is how many claims have a verdict.

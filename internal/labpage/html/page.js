@@ -52,7 +52,7 @@ document.addEventListener("click", (e) => {
   const a = e.target.closest('a[href^="#"]');
   if (!a || e.ctrlKey || e.metaKey || e.shiftKey) return;
   const id = decodeURIComponent(a.hash.slice(1)), node = document.getElementById(id);
-  if (a.dataset.only) claims.only(a.dataset.only);
+  if (a.dataset.verdict) claims.only(a.dataset.verdict);
   if (node && a.dataset.release) showRelease(node, a.dataset.release);
   // The same address twice is no change of it, and still somebody asks.
   if (a.hash === location.hash) arrive(id, true);
