@@ -139,7 +139,7 @@ func (e *Experiment) files(s *Step) (map[string][]byte, error) {
 		}
 	}
 	if s.Litmus != nil {
-		generated, err := e.litmusFiles(s.Litmus)
+		generated, err := s.Litmus.program()
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ghostread/ghostread/lab/litmus"
 )
 
 //go:embed all:_experiments
@@ -177,6 +179,8 @@ type Litmus struct {
 	NoPreload  bool `yaml:"no_preload"`
 	NoPin      bool `yaml:"no_pin"`
 	Compare    bool
+
+	tests []*litmus.Test
 }
 
 // Claim is a sentence that is true or not, with what decides.
@@ -384,7 +388,7 @@ func (e *Experiment) checkStep(s *Step) error {
 		}
 	}
 	if s.Litmus != nil {
-		if _, err := e.tests(s.Litmus); err != nil {
+		if err := s.Litmus.read(e.dir); err != nil {
 			return err
 		}
 		s.Run.Alone = true

@@ -33,7 +33,7 @@ func (b *bench) measure(ctx context.Context, r release, e *Experiment, s *Step, 
 	default:
 		run = b.runProgram(ctx, r, s, ready)
 		if s.Litmus != nil && run.Failed == "" {
-			order, err := e.orderFacts(ctx, r, s, ready.dir)
+			order, err := s.Litmus.order(ctx, r, ready.dir)
 			if err != nil {
 				run.Failed = "the order of the accesses is not known: " + err.Error()
 			}
