@@ -23,6 +23,13 @@ func (d *drawing) add(lane int, statement, answer string) {
 	case op == "insert" && lane == lane2:
 		mark = "origin"
 	}
+	// The drawing has signs for a read and a write; its "select" is Go's.
+	switch op {
+	case "select":
+		op = "read"
+	case "insert":
+		op = "write"
+	}
 	d.points = append(d.points, map[string]any{
 		"lane": lane, "at": len(d.points), "op": op, "text": text, "stack": -1, "mark": mark,
 	})
