@@ -164,7 +164,7 @@ func (b *browser) overflow() string {
 		let worst = root, right = root.clientWidth;
 		for (const e of document.querySelectorAll("body *")) {
 			const r = e.getBoundingClientRect().right;
-			if (r > right && !e.closest(".scroll, pre, .unseen")) { right = r; worst = e; }
+			if (r > right && !e.closest(".scroll, pre, .unseen, svg svg")) { right = r; worst = e; }
 		}
 		return `+"`${root.scrollWidth} of ${root.clientWidth} pixels: <${worst.tagName} class=${worst.className}> ${worst.textContent.slice(0, 60)}`"+`;
 	})()`)
