@@ -68,6 +68,9 @@ func main() {
 	}
 	atomic.StoreUint32(&stop, 1)
 	t := <-done
+	if t.reads == 0 {
+		panic("the reader never read: nothing can be said")
+	}
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 

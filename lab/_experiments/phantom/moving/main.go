@@ -84,6 +84,9 @@ func main() {
 	}
 	atomic.StoreUint32(&stop, 1)
 	t := <-done
+	if t.reads == 0 {
+		panic("the reader never read: nothing can be said")
+	}
 
 	fmt.Printf("Keys: %s. The map grows at insert %d.\n", keyKind, full)
 	fmt.Println("grows_at =", full)

@@ -75,6 +75,9 @@ func main() {
 	}
 	atomic.StoreUint32(&shared.stop, 1)
 	t := <-done
+	if t.reads == 0 {
+		panic("the reader never read: nothing can be said")
+	}
 
 	fmt.Printf("Keys: %s. %d of them stay in the map.\n", keyKind, *permanent)
 	fmt.Println("deletions =", n-first+1)
