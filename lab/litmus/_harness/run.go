@@ -72,6 +72,7 @@ func measure(t *test, how technique) *measured {
 				pinTo(list[id])
 			}
 			if !r.crowded {
+				r.meet() // whoever hurries may keep a late one from the CPU
 				hurry()
 			}
 			r.thread(id)
@@ -116,7 +117,8 @@ func (r *runner) thread(id int) {
 				if id == 0 {
 					for atomic.LoadInt32(&c.arrived) != others {
 					}
-					at = ticks() + r.lead
+					// Some outcomes like a short wait and some a long one.
+					at = ticks() + r.lead + int64(dice>>16&2047)
 					atomic.StoreInt64(&c.at, at)
 				} else {
 					atomic.AddInt32(&c.arrived, 1)
