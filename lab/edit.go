@@ -34,7 +34,10 @@ func (e Edit) expand(tc overlay.Toolchain) ([]overlay.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	find := regexp.MustCompile(e.Find) // checked when the experiment was read
+	find, err := multiline(e.Find)
+	if err != nil {
+		return nil, err
+	}
 	var edits []overlay.Edit
 	for _, f := range files {
 		text, err := os.ReadFile(filepath.Join(tc.Root, "src", filepath.FromSlash(f)))

@@ -369,12 +369,12 @@ func (e *Experiment) checkStep(s *Step) error {
 			return fmt.Errorf("source %q: it needs a fact's name and files", q.Fact)
 		}
 		var err error
-		if q.find, err = regexp.Compile(q.Find); err != nil {
+		if q.find, err = multiline(q.Find); err != nil {
 			return fmt.Errorf("source %s: %w", q.Fact, err)
 		}
 	}
 	for _, edit := range s.Build.Overlay {
-		if _, err := regexp.Compile(edit.Find); err != nil {
+		if _, err := multiline(edit.Find); err != nil {
 			return fmt.Errorf("overlay of %s: %w", edit.File, err)
 		}
 	}
@@ -396,11 +396,14 @@ func (e *Experiment) checkStep(s *Step) error {
 	return nil
 }
 
+// multiline compiles an expression in which ^ and $ are those of a line.
+func multiline(pattern string) (*regexp.Regexp, error) { return regexp.Compile("(?m)" + pattern) }
+
 func (s *Step) addPattern(name, pattern string) error {
 	if !nameOf.MatchString(name) || s.patterns[name] != nil {
 		return fmt.Errorf("fact %q: the name is taken, or is not lower case letters, digits and underscores", name)
 	}
-	re, err := regexp.Compile("(?m)" + pattern)
+	re, err := multiline(pattern)
 	if err != nil {
 		return fmt.Errorf("fact %s: %w", name, err)
 	}

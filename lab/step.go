@@ -54,7 +54,7 @@ func (s *Step) runSource(r release) StepRun {
 	}
 	var commands []string
 	for _, q := range s.Source {
-		command := "grep -nP " + quote(strings.TrimPrefix(q.Find, "(?m)"))
+		command := "grep -nP " + quote(q.Find)
 		for _, f := range q.Files {
 			command += ` "$(GOTOOLCHAIN=go` + r.info.Version + ` go env GOROOT)"/src/` + f
 		}
