@@ -96,7 +96,7 @@ func plainFlags(goflags string) string {
 	for _, f := range strings.Fields(goflags) {
 		name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
 		switch name {
-		case "json", "x", "v", "n", "a", "work", "gcflags", "race", "msan", "asan", "cover", "f", "export", "o", "toolexec":
+		case "json", "x", "v", "n", "a", "work", "gcflags", "race", "msan", "asan", "cover", "f", "export", "o", "toolexec", "trimpath":
 			continue
 		}
 		kept = append(kept, f)
@@ -119,15 +119,17 @@ func Lookup(env []string, name string) string {
 
 // Complaints are the lines of the go command's output that are no listing.
 func Complaints(output []byte) string {
-	var b strings.Builder
+	var kept []string
 	for line := range bytes.Lines(output) {
 		switch {
 		case line[0] == '\t' && (bytes.HasPrefix(line, []byte("\t0x")) || bytes.HasPrefix(line, []byte("\trel "))):
 		case bytes.Contains(line, []byte(" STEXT ")), isSymbol(line):
-		case bytes.HasPrefix(line, []byte("# ")):
+		case bytes.HasPrefix(line, []byte("# ")), bytes.HasPrefix(line, []byte("go: downloading ")):
 		default:
-			b.Write(line)
+			if text := strings.TrimRight(string(line), "\r\n"); text != "" && !slices.Contains(kept, text) {
+				kept = append(kept, text) // each package repeats what is wrong with one it needs
+			}
 		}
 	}
-	return strings.TrimSpace(b.String())
+	return strings.Join(kept, "\n")
 }

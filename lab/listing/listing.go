@@ -57,7 +57,7 @@ func (f Func) Symbol() string {
 // and the type arguments of G[go.shape.int] are left out.
 func (f Func) Short() string {
 	var b strings.Builder
-	for _, c := range withoutTypeArgs(f.Name) {
+	for _, c := range WithoutTypeArgs(f.Name) {
 		switch c {
 		case '(', ')', '*':
 		case '.', '-', '·':
@@ -176,7 +176,7 @@ func (p *parser) line(line []byte) (done *Func, err error) {
 // isSymbol reports whether a line begins the listing of data.
 func isSymbol(line []byte) bool {
 	i := bytes.Index(line, []byte(" S"))
-	return i > 0 && bytes.Contains(line[i:], []byte(" size="))
+	return i >= 0 && bytes.Contains(line[i:], []byte(" size="))
 }
 
 // instruction reads a line of the form
@@ -286,8 +286,9 @@ func escape(path string) string {
 
 func unescape(path string) string { return strings.ReplaceAll(path, "%2e", ".") }
 
-// withoutTypeArgs is a symbol or name without what is in brackets.
-func withoutTypeArgs(s string) string {
+// WithoutTypeArgs is a symbol or name without what is in brackets, which
+// makes one name of all instances of a generic function.
+func WithoutTypeArgs(s string) string {
 	if !strings.Contains(s, "[") {
 		return s
 	}

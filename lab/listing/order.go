@@ -39,6 +39,7 @@ type Rule struct {
 	Ops    []string // opcodes; a trailing * matches any end
 	Args   string   // what the arguments must begin with, if anything
 	Order  Order
+	As     Order // Order, or the one that a ReadModifyWrite has as well
 	Says   string
 	Source string
 }
@@ -55,11 +56,11 @@ const (
 )
 
 var x86 = []Rule{
-	{[]string{"LOCK *"}, "", ReadModifyWrite, "a locked read-modify-write, which is a full fence", intel},
-	{[]string{"XCHGB", "XCHGW", "XCHGL", "XCHGQ"}, "", ReadModifyWrite, "an exchange with memory, which is locked and a full fence", intel},
-	{[]string{"MFENCE"}, "", Sequential, "a full fence", intel},
-	{[]string{"LFENCE"}, "", LoadAcquire, "a fence of loads", intel},
-	{[]string{"SFENCE"}, "", StoreRelease, "a fence of stores", intel},
+	{[]string{"LOCK *"}, "", ReadModifyWrite, Sequential, "a locked read-modify-write, which is a full fence", intel},
+	{[]string{"XCHGB", "XCHGW", "XCHGL", "XCHGQ"}, "", ReadModifyWrite, Sequential, "an exchange with memory, which is locked and a full fence", intel},
+	{[]string{"MFENCE"}, "", Sequential, Sequential, "a full fence", intel},
+	{[]string{"LFENCE"}, "", LoadAcquire, LoadAcquire, "a fence of loads", intel},
+	{[]string{"SFENCE"}, "", StoreRelease, StoreRelease, "a fence of stores", intel},
 }
 
 // rules are the opcodes that order memory. Compiled code of Go 1.18 to 1.27
@@ -68,47 +69,47 @@ var rules = map[string][]Rule{
 	"amd64": x86,
 	"386":   x86,
 	"arm64": {
-		{[]string{"LDAR", "LDARB", "LDARH", "LDARW"}, "", LoadAcquire, "a load-acquire that no later access passes, and that passes no earlier store-release", armv8},
-		{[]string{"LDAPR", "LDAPRB", "LDAPRH", "LDAPRW"}, "", LoadAcquire, "a load-acquire that may pass an earlier store-release", armv8},
-		{[]string{"STLR", "STLRB", "STLRH", "STLRW"}, "", StoreRelease, "a store-release that no earlier access passes, and that no later load-acquire passes", armv8},
-		{[]string{"LDAXR", "LDAXRB", "LDAXRH", "LDAXRW"}, "", LoadAcquire, "the load-acquire of an exclusive pair", armv8},
-		{[]string{"STLXR", "STLXRB", "STLXRH", "STLXRW"}, "", StoreRelease, "the store-release of an exclusive pair", armv8},
-		{[]string{"LDADDAL*", "LDORAL*", "LDCLRAL*", "LDEORAL*", "SWPAL*", "CASAL*"}, "", ReadModifyWrite, "a read-modify-write with acquire and release", armv8},
-		{[]string{"DMB", "DSB"}, "", Sequential, "a fence", armv8},
+		{[]string{"LDAR", "LDARB", "LDARH", "LDARW"}, "", LoadAcquire, LoadAcquire, "a load-acquire that no later access passes, and that passes no earlier store-release", armv8},
+		{[]string{"LDAPR", "LDAPRB", "LDAPRH", "LDAPRW"}, "", LoadAcquire, LoadAcquire, "a load-acquire that may pass an earlier store-release", armv8},
+		{[]string{"STLR", "STLRB", "STLRH", "STLRW"}, "", StoreRelease, StoreRelease, "a store-release that no earlier access passes, and that no later load-acquire passes", armv8},
+		{[]string{"LDAXR", "LDAXRB", "LDAXRH", "LDAXRW"}, "", LoadAcquire, LoadAcquire, "the load-acquire of an exclusive pair", armv8},
+		{[]string{"STLXR", "STLXRB", "STLXRH", "STLXRW"}, "", StoreRelease, StoreRelease, "the store-release of an exclusive pair", armv8},
+		{[]string{"LDADDAL*", "LDORAL*", "LDCLRAL*", "LDEORAL*", "SWPAL*", "CASAL*"}, "", ReadModifyWrite, AcquireRelease, "a read-modify-write with acquire and release", armv8},
+		{[]string{"DMB", "DSB"}, "", Sequential, Sequential, "a fence", armv8},
 	},
 	"arm": {
-		{[]string{"LDREX", "LDREXD", "LDREXB"}, "", Unordered, "", armv7},
-		{[]string{"STREX", "STREXD", "STREXB"}, "", ReadModifyWrite, "the store of an exclusive pair, without order of its own", armv7},
-		{[]string{"DMB"}, "", Sequential, "a full fence", armv7},
+		{[]string{"LDREX", "LDREXD", "LDREXB"}, "", Unordered, Unordered, "", armv7},
+		{[]string{"STREX", "STREXD", "STREXB"}, "", ReadModifyWrite, Unordered, "the store of an exclusive pair, without order of its own", armv7},
+		{[]string{"DMB"}, "", Sequential, Sequential, "a full fence", armv7},
 	},
 	"ppc64le": {
-		{[]string{"SYNC", "HWSYNC"}, "", Sequential, "a full fence", power},
-		{[]string{"LWSYNC"}, "", AcquireRelease, "a fence that lets a load pass an earlier store", power},
-		{[]string{"ISYNC"}, "", LoadAcquire, "with the branch on the loaded value before it, an acquire", power},
-		{[]string{"STDCCC", "STWCCC", "STHCCC", "STBCCC"}, "", ReadModifyWrite, "the store of a reservation pair, without order of its own", power},
+		{[]string{"SYNC", "HWSYNC"}, "", Sequential, Sequential, "a full fence", power},
+		{[]string{"LWSYNC"}, "", AcquireRelease, AcquireRelease, "a fence that lets a load pass an earlier store", power},
+		{[]string{"ISYNC"}, "", LoadAcquire, LoadAcquire, "with the branch on the loaded value before it, an acquire", power},
+		{[]string{"STDCCC", "STWCCC", "STHCCC", "STBCCC"}, "", ReadModifyWrite, Unordered, "the store of a reservation pair, without order of its own", power},
 	},
 	"riscv64": {
-		{[]string{"LRW", "LRD"}, "", LoadAcquire, "a load-reserved with aq: an acquire", riscv},
-		{[]string{"SCW", "SCD"}, "", StoreRelease, "a store-conditional with rl: a release", riscv},
-		{[]string{"AMO*"}, "", ReadModifyWrite, "a read-modify-write with aq and rl: sequentially consistent", riscv},
-		{[]string{"FENCE"}, "", Sequential, "a full fence", riscv},
+		{[]string{"LRW", "LRD"}, "", LoadAcquire, LoadAcquire, "a load-reserved with aq: an acquire", riscv},
+		{[]string{"SCW", "SCD"}, "", StoreRelease, StoreRelease, "a store-conditional with rl: a release", riscv},
+		{[]string{"AMO*"}, "", ReadModifyWrite, Sequential, "a read-modify-write with aq and rl: sequentially consistent", riscv},
+		{[]string{"FENCE"}, "", Sequential, Sequential, "a full fence", riscv},
 	},
 	"s390x": {
-		{[]string{"SYNC"}, "", Sequential, "a serialization: stores before it are seen before loads after it", zarch},
-		{[]string{"CS", "CSG"}, "", ReadModifyWrite, "a compare-and-swap, which serializes", zarch},
-		{[]string{"LAA", "LAAG", "LAN", "LANG", "LAO", "LAOG", "LAX", "LAXG"}, "", ReadModifyWrite, "an interlocked update", zarch},
+		{[]string{"SYNC"}, "", Sequential, Sequential, "a serialization: stores before it are seen before loads after it", zarch},
+		{[]string{"CS", "CSG"}, "", ReadModifyWrite, Sequential, "a compare-and-swap, which serializes", zarch},
+		{[]string{"LAA", "LAAG", "LAN", "LANG", "LAO", "LAOG", "LAX", "LAXG"}, "", ReadModifyWrite, Sequential, "an interlocked update", zarch},
 	},
 	"loong64": {
-		{[]string{"DBAR"}, "$20", LoadAcquire, "a fence that makes the load before it an acquire", loong},
-		{[]string{"DBAR"}, "$18", StoreRelease, "a fence that makes the store after it a release", loong},
-		{[]string{"DBAR"}, "$24", Sequential, "a fence that no later access passes before earlier stores are seen", loong},
-		{[]string{"DBAR"}, "", Sequential, "a full fence", loong},
-		{[]string{"AMADDDB*", "AMSWAPDB*", "AMCASDB*", "AMANDDB*", "AMORDB*", "AMXORDB*"}, "", ReadModifyWrite, "a read-modify-write that is a full fence", loong},
-		{[]string{"SCV", "SC", "SCW"}, "", ReadModifyWrite, "the store of an exclusive pair, without order of its own", loong},
+		{[]string{"DBAR"}, "$20", LoadAcquire, LoadAcquire, "a fence that makes the load before it an acquire", loong},
+		{[]string{"DBAR"}, "$18", StoreRelease, StoreRelease, "a fence that makes the store after it a release", loong},
+		{[]string{"DBAR"}, "$24", Sequential, Sequential, "a fence that no later access passes before earlier stores are seen", loong},
+		{[]string{"DBAR"}, "", Sequential, Sequential, "a full fence", loong},
+		{[]string{"AMADDDB*", "AMSWAPDB*", "AMCASDB*", "AMANDDB*", "AMORDB*", "AMXORDB*"}, "", ReadModifyWrite, Sequential, "a read-modify-write that is a full fence", loong},
+		{[]string{"SCV", "SC", "SCW"}, "", ReadModifyWrite, Unordered, "the store of an exclusive pair, without order of its own", loong},
 	},
 	"mips64le": {
-		{[]string{"SYNC"}, "", Sequential, "a full fence", mips},
-		{[]string{"SCV", "SC", "SCW"}, "", ReadModifyWrite, "the store of an exclusive pair, without order of its own", mips},
+		{[]string{"SYNC"}, "", Sequential, Sequential, "a full fence", mips},
+		{[]string{"SCV", "SC", "SCW"}, "", ReadModifyWrite, Unordered, "the store of an exclusive pair, without order of its own", mips},
 	},
 }
 
