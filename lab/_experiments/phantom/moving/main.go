@@ -7,8 +7,11 @@
 // the moment the reader knows of them the deleted keys' slots are never
 // written with a new key: not in the old array, where nothing is inserted
 // during a growth, and not in the new one, where the deleted keys never were.
-// A deleted key that is found therefore comes from the old array. Keys are
-// unique to their trial, so none can come from the memory of another map.
+// A deleted key that is found therefore comes from the old array; once in many
+// thousand growths from one that is older still, with the deleted value, when a
+// reader combines the new size with the old address and reads past its end.
+// Keys are unique to their trial, so none can come from the memory of another
+// map.
 //
 // The two goroutines race on the map, deliberately; see program slot.
 package main
