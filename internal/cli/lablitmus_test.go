@@ -71,7 +71,7 @@ func TestLabLitmusErrors(t *testing.T) {
 		{"a mistake in the file", strings.Replace(storeBuffering, "r1 = x", "r1 = z", 1), nil, "t.litmus:4:22: "},
 		{"no times", storeBuffering, []string{"--iterations", "0"}, "--iterations 0"},
 		{"unknown start", storeBuffering, []string{"--start", "soon"}, `no start "soon"`},
-		{"half a release", storeBuffering, []string{"--go", "1.3"}, "write the whole release"},
+		{"old release", storeBuffering, []string{"--go", "1.3"}, "1.3 is older"},
 		{"two files", storeBuffering, []string{"other.litmus"}, "litmus takes one file, and was given 2"},
 	}
 	for _, tt := range tests {

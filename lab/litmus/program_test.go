@@ -155,11 +155,11 @@ func TestHarness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"main.go", "pin_linux.go", "pin_other.go", "print.go", "run.go", "start_amd64.go", "start_amd64.s", "start_other.go", "tests.go"}
+	want := []string{"pin_linux.go", "pin_other.go", "print.go", "program.go", "run.go", "start_amd64.go", "start_amd64.s", "start_other.go", "tests.go"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files))); diff != "" {
 		t.Errorf("files of the program (-want +got):\n%s", diff)
 	}
-	if src := string(files["main.go"]); !strings.Contains(src, "_    [124]byte") || cellBytes != 128 || !strings.Contains(src, "type results [8]int32") || MaxObserved != 8 {
+	if src := string(files["program.go"]); !strings.Contains(src, "_    [124]byte") || cellBytes != 128 || !strings.Contains(src, "type results [8]int32") || MaxObserved != 8 {
 		t.Error("the cells or results of the harness have another size than cellBytes and MaxObserved say")
 	}
 }

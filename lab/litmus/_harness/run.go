@@ -32,7 +32,7 @@ type runner struct {
 	order   []int
 	out     [][]results // of each thread
 	stop    bool
-	until   time.Time
+	begin   time.Time
 	meeting int32 // counts arrivals
 	late    int32 // threads that heard of a start when it was over
 }
@@ -55,8 +55,6 @@ func measure(t *test, how technique) *measured {
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n + 1))
 	r.reset()
-	begin := time.Now()
-	r.until = begin.Add(*limit)
 	var wg sync.WaitGroup
 	for id := 0; id < n; id++ {
 		r.out = append(r.out, make([]results, batch))
@@ -71,15 +69,11 @@ func measure(t *test, how technique) *measured {
 			if r.how.pin {
 				pinTo(list[id])
 			}
-			if !r.crowded {
-				r.meet() // whoever hurries may keep a late one from the CPU
-				hurry()
-			}
 			r.thread(id)
 		}(id)
 	}
 	wg.Wait()
-	r.duration = time.Since(begin)
+	r.duration = time.Since(r.begin)
 	return &r.measured
 }
 
@@ -96,6 +90,9 @@ func (r *runner) thread(id int) {
 		r.meet()
 		if r.stop {
 			break
+		}
+		if round == 0 && id == 0 {
+			r.begin = time.Now() // to start threads can take longer than to run the test
 		}
 		late := int32(0)
 		for _, j := range r.order {
@@ -160,7 +157,7 @@ func (r *runner) thread(id int) {
 			r.collect()
 			r.adapt()
 			r.reset()
-			r.stop = r.runs >= *iterations || time.Now().After(r.until)
+			r.stop = r.runs >= *iterations || time.Since(r.begin) > *limit
 		}
 	}
 }

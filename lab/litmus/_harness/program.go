@@ -112,6 +112,7 @@ func main() {
 	}
 	// A collection would stop the threads, and there is next to no garbage.
 	debug.SetGCPercent(-1)
+	hurry()
 	how := technique{"", *start, *preload, *pin}
 	if how.start == "tsc" && !haveTicks {
 		fmt.Printf("%s has no counter that is fine enough: threads start with a spin barrier\n", runtime.GOARCH)
