@@ -24,7 +24,7 @@ func TestBrowserDeepLinkOpensTheClaim(t *testing.T) {
 	b.shoot("claim-open")
 
 	// A value leads to the output of its release, whatever folds it away.
-	b.click(`#claim-1\.6 a.value[data-release="1.23"]`)
+	b.click(`#claim-1\.6 [data-release="1.23"] a`)
 	b.until(`document.querySelector("#x-growth .steps").open`)
 	if got := eval[string](b, `[...document.getElementById("x-growth.grow").querySelectorAll(".pane")].filter((p) => p.offsetParent).map((p) => p.dataset.label).join()`); got != "1.18 – 1.20, 1.22, 1.23" {
 		t.Errorf("output in front is of %q, want that of 1.23", got)

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,7 +24,9 @@ type figure struct {
 	Step  string // anchor
 	Name  string // of the step
 	Wide  bool
-	Sides []side
+	// Beside says that the sides fit next to each other.
+	Beside bool
+	Sides  []side
 }
 
 type side struct {
@@ -38,6 +42,7 @@ var familyNames = map[string]string{"classic": "Classic map", "swiss": "Swiss ma
 // drawing is a picture of one release before it is drawn.
 type drawing struct {
 	raw    json.RawMessage
+	title  string
 	family string
 }
 
@@ -46,6 +51,7 @@ type slot struct {
 	drawings    map[int]drawing // by column
 	place       int             // among the pictures of its newest release
 	oldest      int             // column
+	mixed       bool            // the drawings have titles of their own
 }
 
 // figures collects the pictures of all steps. Pictures of several releases
@@ -57,7 +63,9 @@ func figures(rel releases, e lab.ExperimentResult, ids *counter) []figure {
 		for _, sl := range slots(rel, s) {
 			f := figure{Title: sl.title, Kind: sl.kind, Step: stepAnchor(e.Name, s.Name), Name: s.Name}
 			f.Sides = sides(rel, sl, ids)
-			f.Wide = len(f.Sides) > 1 || sl.kind != "layout"
+			narrow := sl.kind == "layout" || sl.kind == "table" && sl.narrow()
+			f.Wide = len(f.Sides) > 1 || !narrow
+			f.Beside = sl.kind != "table" || narrow
 			list = append(list, f)
 		}
 	}
@@ -85,13 +93,66 @@ func slots(rel releases, s lab.StepResult) []*slot {
 			if head.Map == "" {
 				head.Map, _ = run.Facts["map"].(string)
 			}
-			sl.drawings[i], sl.oldest = drawing{raw, head.Map}, i
+			sl.drawings[i], sl.oldest = drawing{raw, head.Title, head.Map}, i
 		}
 	}
 	// What the kinds of map drew at the same place belongs together, the old
 	// kind first.
 	slices.SortStableFunc(list, func(a, b *slot) int { return cmp.Or(a.place-b.place, a.oldest-b.oldest) })
-	return list
+	return merged(list)
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// merged puts slots together whose titles differ in numbers only and which no
+// release has both of: a number in a title is often what was measured.
+func merged(list []*slot) []*slot {
+	var result []*slot
+	at := map[string]*slot{}
+	for _, s := range list {
+		key := fmt.Sprintf("%d %s\x00%s", s.place, s.kind, digits.ReplaceAllString(s.title, "#"))
+		into := at[key]
+		if into == nil || slices.ContainsFunc(slices.Collect(maps.Keys(s.drawings)), func(c int) bool { _, both := into.drawings[c]; return both }) {
+			at[key] = s
+			result = append(result, s)
+			continue
+		}
+		for c, d := range s.drawings {
+			into.drawings[c] = d
+		}
+		into.mixed = into.mixed || into.title != s.title
+		into.title = into.drawings[slices.Max(slices.Collect(maps.Keys(into.drawings)))].title
+	}
+	return result
+}
+
+// narrow reports whether each drawing, a table, fits half the page.
+func (sl *slot) narrow() bool {
+	for _, d := range sl.drawings {
+		var p struct {
+			Columns []string
+			Rows    [][]string
+		}
+		if json.Unmarshal(d.raw, &p) != nil {
+			return false
+		}
+		widest := make([]int, len(p.Columns))
+		for _, row := range append(p.Rows, p.Columns) {
+			for i, c := range row {
+				if i < len(widest) {
+					widest[i] = max(widest[i], len([]rune(c)))
+				}
+			}
+		}
+		width := 0
+		for _, w := range widest {
+			width += w*7 + 22
+		}
+		if width > 500 {
+			return false
+		}
+	}
+	return true
 }
 
 func sides(rel releases, sl *slot, ids *counter) []side {
@@ -117,16 +178,19 @@ func sides(rel releases, sl *slot, ids *counter) []side {
 		if len(byFamily) > 1 {
 			heading = familyNames[family]
 		}
-		groups := grouped(cols, func(c int) (json.RawMessage, string) {
-			raw := sl.drawings[c].raw
+		groups := grouped(cols, func(c int) (drawing, string) {
+			d := sl.drawings[c]
 			var compact bytes.Buffer
-			if json.Compact(&compact, raw) == nil {
-				return raw, compact.String()
+			if json.Compact(&compact, d.raw) == nil {
+				return d, compact.String()
 			}
-			return raw, string(raw)
+			return d, string(d.raw)
 		})
-		list = append(list, side{heading, newTabs(rel, ids, groups, func(raw json.RawMessage, _ []int) any {
-			return draw(raw, ids)
+		list = append(list, side{heading, newTabs(rel, ids, groups, func(d drawing, _ []int) any {
+			if sl.mixed {
+				return template.HTML(`<p class="own">`+string(prose(d.title))+`</p>`) + draw(d.raw, ids)
+			}
+			return draw(d.raw, ids)
 		})})
 	}
 	return list

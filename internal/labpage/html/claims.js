@@ -1,3 +1,7 @@
+const NAMES = table({
+  "v-confirmed": "confirmed", "v-refuted": "refuted", "v-racy": "only in a racy program", "v-notseen": "not seen", "v-unknown": "unknown",
+});
+
 // Claims is the list of claims with its filter: words, verdicts, and the
 // release whose verdicts count.
 class Claims {
@@ -12,6 +16,10 @@ class Claims {
     this.release = this.form.querySelector("#release");
     this.boxes = [...this.form.querySelectorAll("[name=v]")];
     this.form.hidden = false;
+    root.addEventListener("pointerover", (e) => {
+      const cell = e.target.closest?.(".strip i[data-r]");
+      if (cell && !cell.title) cell.title = `Go ${cell.dataset.r}: ${NAMES[cell.className.split(" ")[0]]}`;
+    });
     this.form.addEventListener("submit", (e) => e.preventDefault());
     this.form.addEventListener("input", () => this.apply());
     this.form.addEventListener("reset", () => setTimeout(() => this.apply()));

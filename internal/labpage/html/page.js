@@ -53,7 +53,8 @@ document.addEventListener("click", (e) => {
   if (!a || e.ctrlKey || e.metaKey || e.shiftKey) return;
   const id = decodeURIComponent(a.hash.slice(1)), node = document.getElementById(id);
   if (a.dataset.verdict) claims.only(a.dataset.verdict);
-  if (node && a.dataset.release) showRelease(node, a.dataset.release);
+  const release = a.closest("[data-release]")?.dataset.release;
+  if (node && release) showRelease(node, release);
   // The same address twice is no change of it, and still somebody asks.
   if (a.hash === location.hash) arrive(id, true);
 });
@@ -71,10 +72,10 @@ document.addEventListener("keydown", (e) => {
   claims.query.focus();
 });
 
-for (const b of document.querySelectorAll("[data-copy]")) b.addEventListener("click", () => copy(b));
-for (const b of document.querySelectorAll("[data-copy-next]")) {
+// A button copies the code beside it.
+for (const b of document.querySelectorAll("[data-copy]")) {
   b.addEventListener("click", () => {
-    b.dataset.copy = b.nextElementSibling.textContent;
+    b.dataset.copy = b.parentElement.querySelector("code, pre").textContent;
     copy(b);
   });
 }
