@@ -53,7 +53,7 @@ Without a command it lists the experiments.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return listExperiments(cmd.OutOrStdout()) },
 	}
-	cmd.AddCommand(newLabList(), newLabRun(s), newLabMatrix(s), newLabShow(s), newLabSource())
+	cmd.AddCommand(newLabList(), newLabRun(s), newLabMatrix(s), newLabShow(s), newLabSource(), newLabLitmus(s), newLabBarriers(s))
 	return cmd
 }
 
