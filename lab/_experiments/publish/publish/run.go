@@ -30,6 +30,8 @@ const few = 5000
 // orders the reader before the writer, never the writer before the reader,
 // so it adds nothing to what the way itself orders.
 func run(w *way, d time.Duration) (seen, half int) {
+	runtime.LockOSThread() // two threads for the two, or they may share one
+	defer runtime.UnlockOSThread()
 	start := time.Now()
 	enough := func() bool {
 		took := time.Since(start)
@@ -41,6 +43,8 @@ func run(w *way, d time.Duration) (seen, half int) {
 		finished := make(chan struct{})
 		go func() {
 			defer close(finished)
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
 			for i := 0; i < cells; i++ {
 				for spins := 1; atomic.LoadInt64(&reached) < int64(i); spins++ {
 					relax(spins)
@@ -72,13 +76,15 @@ func run(w *way, d time.Duration) (seen, half int) {
 	return seen, half
 }
 
-// relax lets somebody else have the processor after a while: another goroutine
-// first, then, as that one may have none, another thread.
+// relax gives way after a while: to another goroutine, for there may be only
+// one processor, and, more rarely, to another process. It does so late, because
+// two goroutines that wait politely end up taking turns on one processor and
+// never meet.
 func relax(spins int) {
 	switch {
-	case spins%10000 == 0:
+	case spins%200000 == 0:
 		time.Sleep(20 * time.Microsecond)
-	case spins%1000 == 0:
+	case spins%20000 == 0:
 		runtime.Gosched()
 	}
 }

@@ -52,10 +52,10 @@ var ways = []way{
 				return look(&users[i])
 			}
 	}},
-	{"plain_version", "plain field, then a plain version; reader without a branch", false, func() (func(int), func(int) state) {
+	{"plain_version", "plain data, then a plain version; reader without a branch", false, func() (func(int), func(int) state) {
 		all := make([]versioned, cells)
 		return func(i int) { all[i].publish() },
-			func(i int) state { return found(all[i].read()) }
+			func(i int) state { return all[i].read() }
 	}},
 	{"plain_load", "atomic.StorePointer, but a plain load", false, func() (func(int), func(int) state) {
 		shared := make([]unsafe.Pointer, cells)
@@ -122,7 +122,7 @@ var ways = []way{
 	}},
 }
 
-// versioned has a field and its version on cache lines of their own.
+// versioned has data and the version of them, on cache lines of their own.
 type versioned struct {
 	data    int64
 	_       [120]byte
@@ -130,31 +130,42 @@ type versioned struct {
 	_       [120]byte
 }
 
-//go:noinline
+// over is a version that says that no more follow.
+const over = -1 << 60
+
+// publish goes through a hundred versions: a reader that is there has a
+// hundred chances.
 func (v *versioned) publish() {
-	v.data = 1
-	v.version = 1
+	for n := int64(1); n <= 100; n++ {
+		v.set(n)
+	}
+	v.version = over
 }
 
-// read loads the version, then the data, in the order of the source. There is
-// no branch between the two, so the compiler may load the data first, and
-// does; see the experiment reorder. 2*data-version is 0 before, 1 after, 2 when
-// the version is not there yet, and -1 when the data are missing.
+//go:noinline
+func (v *versioned) set(n int64) {
+	v.data = n
+	v.version = n
+}
+
+// behind loads the version, then the data, in the order of the source: the data
+// must be as new as the version or newer, and the difference at least 0. There
+// is no branch between the two loads, so the compiler may load the data first,
+// and does (see the experiment reorder).
 //
 //go:noinline
-func (v *versioned) read() int64 {
+func (v *versioned) behind() int64 {
 	version := v.version
 	data := v.data
-	return 2*data - version
+	return data - version
 }
 
-// found is what a difference of read means.
-func found(difference int64) state {
-	switch difference {
-	case 1:
-		return whole
-	case -1:
+func (v *versioned) read() state {
+	switch d := v.behind(); {
+	case d < 0:
 		return halfBuilt
+	case d >= -over:
+		return whole
 	}
 	return nothing
 }
