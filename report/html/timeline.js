@@ -272,7 +272,8 @@ class Diagram {
       list.append(li);
     }
     if (first) show(first, buttons[frames.indexOf(first)]);
-    if (frames.length === 0) source.append(element("p", "empty", "No stack was taken here."));
+    // Where no operation has a stack, nobody looks for one.
+    if (frames.length === 0 && t.data.stacks.length > 0) source.append(element("p", "empty", "No stack was taken here."));
     nodes.push(source, list);
     this.panel.replaceChildren(...nodes);
   }
