@@ -240,7 +240,7 @@ func newEvidence(rel releases, e lab.ExperimentResult, c lab.ClaimResult) eviden
 	})
 	for _, g := range groups {
 		g.Value.Releases = rel.names(g.Columns)
-		g.Value.Last = rel.Columns[g.Columns[len(g.Columns)-1]].Label
+		g.Value.Last = rel.last(g.Columns)
 		ev.Rows = append(ev.Rows, g.Value)
 	}
 	return ev

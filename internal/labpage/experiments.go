@@ -1,9 +1,7 @@
 package labpage
 
 import (
-	"html/template"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -58,20 +56,6 @@ type absence struct {
 	Releases string
 	Failed   bool
 	Reason   string
-}
-
-type outputView struct {
-	Commands []string
-	Release  string // whose commands these are
-	Lines    []outputLine
-	Cut      int // lines left out
-	Size     string
-	Took     string
-}
-
-type outputLine struct {
-	Text string
-	Fact bool
 }
 
 type program struct {
@@ -167,66 +151,21 @@ func newStep(rel releases, e lab.ExperimentResult, s lab.StepResult, number int,
 		run := s.Runs[rel.Columns[c].Index]
 		return run, strings.TrimSpace(run.Output)
 	})
+	if len(outputs) == 0 {
+		return v
+	}
+	front := outputs[len(outputs)-1]
+	newest := linesOf(front.Value.Output)
 	v.Outputs = newTabs(rel, ids, outputs, func(run lab.StepRun, cols []int) any {
-		o := newOutput(run)
-		o.Release = rel.Columns[cols[len(cols)-1]].Label
+		against := newest
+		if cols[0] == front.Columns[0] {
+			against = nil
+		}
+		o := newOutput(run, against, rel.last(front.Columns))
+		o.Release = rel.last(cols)
 		return o
 	})
 	return v
-}
-
-// The most of an output that the page shows: enough to see what a program
-// says, not so much that ten releases of it slow the page down. The record has
-// the rest.
-const (
-	headLines = 90
-	tailLines = 30
-	maxLine   = 600
-)
-
-var factLine = regexp.MustCompile(`^[a-z][a-z0-9_]* = .`)
-
-func newOutput(run lab.StepRun) outputView {
-	o := outputView{Commands: run.Commands}
-	if run.Took > 0 {
-		o.Took = duration(run.Took)
-	}
-	text := strings.Trim(run.Output, "\n")
-	if text == "" {
-		return o
-	}
-	lines := strings.Split(text, "\n")
-	o.Size = report.Plural(len(lines), "line")
-	if len(lines) > headLines+tailLines {
-		o.Cut = len(lines) - headLines - tailLines
-	}
-	for i, l := range lines {
-		if o.Cut > 0 && i >= headLines && i < headLines+o.Cut {
-			if i == headLines {
-				o.Lines = append(o.Lines, outputLine{Text: "… " + report.Plural(o.Cut, "line") + " left out …"})
-			}
-			continue
-		}
-		if r := []rune(l); len(r) > maxLine {
-			l = string(r[:maxLine]) + " …"
-		}
-		o.Lines = append(o.Lines, outputLine{l, factLine.MatchString(l)})
-	}
-	return o
-}
-
-// HTML returns the lines with the facts set apart: they are what predicates
-// see, the rest is commentary.
-func (o outputView) HTML() template.HTML {
-	var b strings.Builder
-	for _, l := range o.Lines {
-		text := template.HTMLEscapeString(l.Text)
-		if l.Fact {
-			text = "<b>" + text + "</b>"
-		}
-		b.WriteString(text + "\n")
-	}
-	return template.HTML(b.String())
 }
 
 func newTable(rel releases, t lab.Table, ids *counter) (tableView, bool) {

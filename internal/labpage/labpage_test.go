@@ -70,15 +70,30 @@ func TestEqualOutputsAreShownOnce(t *testing.T) {
 }
 
 func TestLongOutputsAreCutInTheMiddle(t *testing.T) {
-	o := newOutput(lab.StepRun{Output: strings.Repeat("x\n", 500) + "load_factor = 6.5\n"})
+	o := newOutput(lab.StepRun{Output: strings.Repeat("x\n", 500) + "load_factor = 6.5\n"}, nil, "")
 	if n := len(o.Lines); n != headLines+tailLines+1 {
 		t.Errorf("%d lines are shown, want %d", n, headLines+tailLines+1)
 	}
-	if got, want := o.Lines[headLines].Text, "… 381 lines left out …"; got != want {
+	if got, want := o.Lines[headLines].Text, "… 401 lines left out …"; got != want {
 		t.Errorf("line in the middle = %q, want %q", got, want)
 	}
 	if last := o.Lines[len(o.Lines)-1]; !last.Fact {
 		t.Errorf("last line %q is no fact", last.Text)
+	}
+}
+
+func TestWhatTheNewestOutputHasTooIsLeftOut(t *testing.T) {
+	newest := linesOf("a\nb\nc\nd\ne\nf\ng\nload_factor = 7\nh\ni\n")
+	o := newOutput(lab.StepRun{Output: "a\nb\nc\nd\ne\nf\ng\nload_factor = 6.5\nh\ni\n"}, newest, "1.26")
+	var got []string
+	for _, l := range o.Lines {
+		got = append(got, l.Text)
+	}
+	if d := cmp.Diff([]string{"… 7 lines as on Go 1.26 …", "load_factor = 6.5", "h", "i"}, got); d != "" {
+		t.Errorf("lines (-want +got):\n%s", d)
+	}
+	if o.Size != "10 lines" {
+		t.Errorf("size = %q, want that of the whole output", o.Size)
 	}
 }
 

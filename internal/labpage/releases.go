@@ -92,6 +92,9 @@ func (r releases) labels(cols []int) string {
 	return strings.Join(list, " ")
 }
 
+// last returns the label of the newest of some columns.
+func (r releases) last(cols []int) string { return r.Columns[slices.Max(cols)].Label }
+
 // group is what several columns agree on.
 type group[T any] struct {
 	Columns []int
