@@ -210,15 +210,3 @@ func (th *Thread) registers() []string {
 	})
 	return names
 }
-
-// register returns the thread and the statement that first assign a register.
-func (t *Test) register(name string) (thread int, by *Stmt) {
-	for i := range t.Threads {
-		walk(t.Threads[i].Body, func(s *Stmt) {
-			if by == nil && s.Reg == name {
-				thread, by = i, s
-			}
-		})
-	}
-	return thread, by
-}

@@ -2,7 +2,9 @@ package litmus
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,13 +72,23 @@ func goCommand(t testing.TB, dir string, env []string, args ...string) string {
 	return string(out)
 }
 
-// TestProgram runs a program of all tests, and holds what does not depend on
-// the machine: it prints its facts, and no outcome is forbidden.
+// TestProgram runs a program of all tests and some random ones, and holds what
+// does not depend on the machine: it prints its facts, and no outcome is
+// forbidden.
 func TestProgram(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped with -short: builds and runs a program")
 	}
 	tests := all(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for i := range 30 {
+		random := random(rand.New(rand.NewPCG(seed, uint64(i))), false)
+		random.Name = fmt.Sprintf("random_%d", i)
+		if _, err := Analyze(random); err == nil {
+			tests = append(tests, random)
+		}
+	}
 	dir := write(t, tests, Options{Iterations: 500})
 	out := goCommand(t, dir, nil, "run", ".")
 	facts := make(map[string]string)
