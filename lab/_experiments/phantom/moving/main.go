@@ -26,9 +26,9 @@ import (
 )
 
 var (
-	limit  = flag.Duration("for", 1500*time.Millisecond, "longest run")
+	limit  = flag.Duration("for", 1200*time.Millisecond, "longest run")
 	maps   = flag.Uint64("maps", 50000, "maps after which to stop")
-	enough = flag.Uint64("enough", 200, "phantoms after which to stop")
+	enough = flag.Uint64("enough", 50, "phantoms after which to stop")
 )
 
 const deletions = 4 // in each trial
