@@ -25,7 +25,8 @@ func newLabBarriers(s *session) *cobra.Command {
 		Long: `Barriers compiles packages for a port and prints, for each operation of
 sync/atomic, each operation of a lock and each operation on a channel: where it
 is, which instructions it became, and how they order memory. Packages of the
-main module that those packages import are looked at as well.
+main module that those packages import are looked at as well. Without packages
+it takes ./...
 
 It then looks for variables that are accessed both through sync/atomic and
 plainly. Such a pair is a data race unless something keeps the two apart that

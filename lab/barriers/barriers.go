@@ -29,7 +29,7 @@ import (
 // Options say what to look at.
 type Options struct {
 	Dir       string   // where the go command runs
-	Patterns  []string // packages; none means "."
+	Patterns  []string // packages; none means "./..."
 	GOARCH    string   // "" means that of the go command
 	Tags      []string // build tags
 	GoCommand string   // "" means "go"
@@ -113,7 +113,7 @@ type AtomicPlace struct {
 // NotSeen says what the search for mixed accesses does not see.
 var NotSeen = []string{
 	"pointers: a variable whose address is passed on, and accessed atomically by another function",
-	"copies of a whole struct, reflection and unsafe",
+	"copies of a whole struct or array, reflection and unsafe",
 	"accesses in _test.go files, and in packages outside the main module",
 	"locks that a caller holds who calls through a function value, with defer or from another package",
 	"that a value has one owner for a while: a table that is filled before it is published by another function",
@@ -125,7 +125,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Version: Version, GoVersion: prog.goVersion, GOARCH: prog.goarch, NotSeen: NotSeen}
+	r := &Report{Version: Version, GoVersion: prog.goVersion, GOARCH: prog.goarch, NotSeen: slices.Clone(NotSeen)}
 	code := newCode(prog.goarch, prog.funcs)
 	for _, p := range prog.packages {
 		r.Packages = append(r.Packages, p.path)
@@ -134,6 +134,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	r.Mixes = mixes(prog)
+	for _, err := range prog.unclear {
+		r.NotSeen = append(r.NotSeen, fmt.Sprintf("what depends on this, which only the compiler understood: %v", err))
+	}
 	slices.SortFunc(r.Operations, func(a, b Operation) int { return comparePlaces(a.Place, b.Place) })
 	slices.SortFunc(r.Mixes, func(a, b Mix) int { return comparePlaces(a.Place, b.Place) })
 	return r, nil

@@ -2,19 +2,20 @@ package barriers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
+	"go/version"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/ghostread/ghostread/lab/listing"
@@ -28,6 +29,7 @@ type program struct {
 	fset      *token.FileSet
 	packages  []*pkg         // the user's, dependencies first
 	funcs     []listing.Func // theirs, and those of package sync
+	unclear   []error        // what the type checker did not understand
 }
 
 // pkg is a package of the user.
@@ -44,8 +46,6 @@ type listed struct {
 	ImportPath      string
 	Dir             string
 	CompiledGoFiles []string
-	Export          string
-	Standard        bool
 	DepOnly         bool
 	ImportMap       map[string]string
 	Module          *struct {
@@ -57,8 +57,8 @@ type listed struct {
 // users reports whether the package is one that the user writes, or asks for.
 func (l listed) users() bool { return !l.DepOnly || l.Module != nil && l.Module.Main }
 
-// load compiles the packages and type-checks those of the user. One run of the
-// go command gives the listing, the list of packages and their export data.
+// load compiles the packages and type-checks them. One run of the go command
+// gives both the listing and the list of packages.
 func load(ctx context.Context, o Options) (*program, error) {
 	goCommand := o.GoCommand
 	if goCommand == "" {
@@ -81,11 +81,12 @@ func load(ctx context.Context, o Options) (*program, error) {
 		cmd.Dir, cmd.Env, cmd.Stderr = dir, env, stderr
 		return cmd.Output()
 	}
-	version, err := run(nil, "env", "-json=false", "GOVERSION")
+	about, err := run(nil, "env", "-json=false", "GOVERSION", "GOROOT")
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w", err)
 	}
-	prog.goVersion = strings.TrimSpace(string(version))
+	release, goroot, _ := strings.Cut(strings.TrimSpace(string(about)), "\n")
+	prog.goVersion = release
 
 	args := []string{"list", "-export", "-compiled", "-deps", "-json", "-gcflags=-S", "-gcflags=sync/...=-S", "-gcflags=internal/sync=-S"}
 	// The last pattern that matches a package counts.
@@ -99,7 +100,11 @@ func load(ctx context.Context, o Options) (*program, error) {
 	if len(o.Tags) > 0 {
 		args = append(args, "-tags="+strings.Join(o.Tags, ","))
 	}
-	args = append(append(args, "--"), o.Patterns...)
+	patterns := o.Patterns
+	if len(patterns) == 0 {
+		patterns = []string{"./..."}
+	}
+	args = append(append(args, "--"), patterns...)
 	var asm bytes.Buffer
 	out, err := run(&asm, args...)
 	if err != nil {
@@ -116,6 +121,14 @@ func load(ctx context.Context, o Options) (*program, error) {
 	}
 	for i := range prog.funcs {
 		prog.funcs[i].Arch = prog.goarch
+		// What is inlined from a package that came compiled with the release,
+		// as all of them did up to Go 1.19, has positions in $GOROOT.
+		for j := range prog.funcs[i].Instructions {
+			in := &prog.funcs[i].Instructions[j]
+			if rest, ok := strings.CutPrefix(in.File, "$GOROOT"); ok {
+				in.File = goroot + rest
+			}
+		}
 	}
 	var all []listed
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
@@ -130,77 +143,88 @@ func load(ctx context.Context, o Options) (*program, error) {
 	return prog, prog.check(all)
 }
 
-// check type-checks the packages of the user from source, so that a field is
-// one object in all of them, and takes the others from export data.
+// check type-checks all packages from source, those that are only imported
+// without the bodies of their functions. Export data would be faster to read,
+// but its form changes with the release, and the go command may be of another
+// release than the one that ghostread was built with. For the same reason an
+// error is no end: the compiler had none.
 func (prog *program) check(all []listed) error {
-	export := make(map[string]string, len(all))
+	known := map[string]*types.Package{"unsafe": types.Unsafe}
 	for _, l := range all {
-		export[l.ImportPath] = l.Export
-	}
-	imp := &chain{
-		source: make(map[string]*types.Package),
-		export: importer.ForCompiler(prog.fset, "gc", func(path string) (io.ReadCloser, error) {
-			file := export[path]
-			if file == "" {
-				return nil, fmt.Errorf("no export data for %s", path)
-			}
-			return os.Open(file)
-		}),
-	}
-	for _, l := range all {
-		if !l.users() {
+		if l.ImportPath == "unsafe" {
 			continue
 		}
-		p := &pkg{path: l.ImportPath, fset: prog.fset, info: &types.Info{
-			Types:      make(map[ast.Expr]types.TypeAndValue),
-			Defs:       make(map[*ast.Ident]types.Object),
-			Uses:       make(map[*ast.Ident]types.Object),
-			Selections: make(map[*ast.SelectorExpr]*types.Selection),
-		}}
-		for _, name := range l.CompiledGoFiles {
-			if !filepath.IsAbs(name) {
-				name = filepath.Join(l.Dir, name)
-			}
-			if !strings.HasSuffix(name, ".go") && filepath.Ext(name) != "" {
-				continue // assembly in a package with cgo
-			}
-			f, err := parser.ParseFile(prog.fset, name, nil, parser.ParseComments|parser.SkipObjectResolution)
-			if err != nil {
-				return err
-			}
-			p.files = append(p.files, f)
+		files, err := prog.parse(l)
+		if err != nil && l.users() {
+			return err
 		}
-		imp.names = l.ImportMap
-		conf := types.Config{Importer: imp, Sizes: types.SizesFor("gc", prog.goarch), FakeImportC: true}
+		conf := types.Config{
+			Importer:         imports{known, l.ImportMap},
+			Sizes:            types.SizesFor("gc", prog.goarch),
+			FakeImportC:      true,
+			IgnoreFuncBodies: !l.users(),
+		}
+		var first error
+		conf.Error = func(err error) { first = cmp.Or(first, err) }
 		if l.Module != nil && l.Module.GoVersion != "" {
-			conf.GoVersion = "go" + l.Module.GoVersion
+			if v := "go" + l.Module.GoVersion; version.Compare(v, runtime.Version()) <= 0 {
+				conf.GoVersion = v
+			}
 		}
-		checked, err := conf.Check(l.ImportPath, prog.fset, p.files, p.info)
-		if err != nil {
-			return fmt.Errorf("%w\n\tit compiles with %s: ghostread may be built with an older Go release", err, prog.goVersion)
+		info := new(types.Info)
+		if l.users() {
+			info = &types.Info{
+				Types:      make(map[ast.Expr]types.TypeAndValue),
+				Defs:       make(map[*ast.Ident]types.Object),
+				Uses:       make(map[*ast.Ident]types.Object),
+				Selections: make(map[*ast.SelectorExpr]*types.Selection),
+			}
 		}
-		imp.source[l.ImportPath] = checked
-		prog.packages = append(prog.packages, p)
+		known[l.ImportPath], _ = conf.Check(l.ImportPath, prog.fset, files, info)
+		if l.users() {
+			if first != nil {
+				prog.unclear = append(prog.unclear, first)
+			}
+			prog.packages = append(prog.packages, &pkg{path: l.ImportPath, fset: prog.fset, files: files, info: info})
+		}
 	}
 	return nil
 }
 
-// chain imports what was checked from source, and the rest from export data.
-type chain struct {
-	source map[string]*types.Package
-	export types.Importer
-	names  map[string]string // of the package that imports: vendored packages have another path
+// parse reads the files of a package that were compiled, as far as it can.
+func (prog *program) parse(l listed) (files []*ast.File, first error) {
+	mode := parser.SkipObjectResolution
+	if l.users() {
+		mode |= parser.ParseComments
+	}
+	for _, name := range l.CompiledGoFiles {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(l.Dir, name)
+		}
+		if ext := filepath.Ext(name); ext != ".go" && ext != "" {
+			continue // assembly, in a package with cgo
+		}
+		f, err := parser.ParseFile(prog.fset, name, nil, mode)
+		first = cmp.Or(first, err)
+		if f != nil {
+			files = append(files, f)
+		}
+	}
+	return files, first
 }
 
-func (c *chain) Import(path string) (*types.Package, error) {
-	if p := c.names[path]; p != "" {
+// imports finds what was checked before.
+type imports struct {
+	known map[string]*types.Package
+	names map[string]string // vendored packages have another path
+}
+
+func (i imports) Import(path string) (*types.Package, error) {
+	if p := i.names[path]; p != "" {
 		path = p
 	}
-	if p := c.source[path]; p != nil {
+	if p := i.known[path]; p != nil {
 		return p, nil
 	}
-	if path == "unsafe" {
-		return types.Unsafe, nil
-	}
-	return c.export.Import(path)
+	return nil, fmt.Errorf("package %s is not among those that were compiled", path)
 }

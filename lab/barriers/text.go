@@ -70,9 +70,17 @@ func past(access string) string {
 // code is what an operation is done with.
 func (o *Operation) code() string {
 	ops := strings.Join(o.Instructions, ", ")
-	if i := slices.IndexFunc(o.Instructions, func(op string) bool { return strings.HasPrefix(op, "LDAXR") }); i > 0 {
-		// arm64: the second way is for processors without the first.
-		ops = strings.Join(o.Instructions[:i], ", ") + " or " + strings.Join(o.Instructions[i:], ", ")
+	// On arm64 the pair is for processors without the single instructions.
+	var single, pair []string
+	for _, op := range o.Instructions {
+		if strings.HasPrefix(op, "LDAXR") || strings.HasPrefix(op, "STLXR") {
+			pair = append(pair, op)
+		} else {
+			single = append(single, op)
+		}
+	}
+	if len(single) > 0 && len(pair) > 0 {
+		ops = strings.Join(single, ", ") + " or " + strings.Join(pair, ", ")
 	}
 	switch o.How {
 	case Inline:
