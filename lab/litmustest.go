@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/ghostread/ghostread/explore/overlay"
 	"github.com/ghostread/ghostread/lab/listing"
@@ -68,6 +69,8 @@ func RunLitmus(ctx context.Context, tests []*litmus.Test, o litmus.Options, name
 	s := &Step{Name: "own", Litmus: &Litmus{
 		Iterations: o.Iterations, Start: o.Start, NoPreload: o.NoPreload, NoPin: o.NoPin, Compare: o.Compare, tests: tests,
 	}}
+	// An iteration takes about 2 us of a machine that has time for it.
+	s.Run.Timeout = Duration(defaultTimeout + time.Duration(o.Iterations*len(tests))*6*time.Microsecond)
 	ready, err := b.prepare(ctx, r, e, s)
 	if err != nil {
 		return StepRun{}, r.info, err

@@ -167,11 +167,14 @@ func TestCheckLines(t *testing.T) {
 	got := checkLines(map[string]int{
 		"a.go": 800, "b.go": 801, "doc/c.md": 900,
 		"cmd/x/main.go": 40, "cmd/y/main.go": 41, "cmd/y/domain.go": 41,
+		"lab/_experiments/e/p/main.go": 41, "lab/_experiments/e/q/main.go": 801, "lab/_experimental/main.go": 41,
 	})
 	want := []string{
 		"b.go has 801 lines, at most 800 are allowed: split it by idea",
 		"cmd/y/main.go has 41 lines, at most 40 are allowed: split it by idea",
 		"doc/c.md has 900 lines, at most 800 are allowed: split it by idea",
+		"lab/_experimental/main.go has 41 lines, at most 40 are allowed: split it by idea",
+		"lab/_experiments/e/q/main.go has 801 lines, at most 800 are allowed: split it by idea",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("checkLines (-want +got):\n%s", diff)
