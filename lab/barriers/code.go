@@ -86,6 +86,15 @@ func (c *code) operation(prog *program, p *pkg, op operation) Operation {
 	}
 	want := c.wanted(op)
 	own := c.at(lines)
+	if len(want) == 0 && op.class == atomicOp {
+		// The port has no listing of the function by itself: what orders memory
+		// on the line will be it.
+		for _, s := range own {
+			if s.Order != listing.Unordered {
+				want[s.Op] = true
+			}
+		}
+	}
 	if steps := pick(own, want); len(steps) > 0 && (op.class == atomicOp || steps[0].Order != listing.Unordered) {
 		o.How = Inline
 		c.describe(&o, want, steps)
@@ -236,6 +245,11 @@ func (c *code) inlined(fset *token.FileSet, op operation, want map[string]bool) 
 		}
 	}
 	collect(op.symbol, 2)
+	// A Mutex of package sync is one of internal/sync since Go 1.24, and where
+	// that is inlined, its positions are those of either.
+	if rest, ok := strings.CutPrefix(op.symbol, "sync."); ok {
+		collect("internal/sync."+rest, 2)
+	}
 	// What is deferred or started with go is in a function of its own, which
 	// begins at that statement.
 	around := slices.Clone(op.lines)

@@ -218,12 +218,11 @@ func source(fset *token.FileSet, n ast.Node) string {
 	case *ast.RangeStmt:
 		return "range " + source(fset, s.X)
 	case *ast.CallExpr: // a function literal among the arguments says nothing here
-		var short ast.CallExpr = *s
+		short := *s
 		short.Args = nil
 		for _, a := range s.Args {
-			if lit, ok := a.(*ast.FuncLit); ok {
+			if _, ok := a.(*ast.FuncLit); ok {
 				a = ast.NewIdent("func…")
-				_ = lit
 			}
 			short.Args = append(short.Args, a)
 		}
