@@ -20,8 +20,8 @@ const (
 )
 
 // few is the number of objects for which run takes longer on a busy machine, up
-// to ten times as long.
-const few = 5000
+// to three times as long.
+const few = 1000
 
 // run publishes objects for about d and counts those that arrived, and those
 // among them that were half-built.
@@ -35,7 +35,7 @@ func run(w *way, d time.Duration) (seen, half int) {
 	start := time.Now()
 	enough := func() bool {
 		took := time.Since(start)
-		return seen > 0 && (took > 10*d || took > d && seen >= few)
+		return seen > 0 && (took > 3*d || took > d && seen >= few)
 	}
 	for !enough() {
 		publish, read := w.round()
