@@ -161,11 +161,19 @@ func TestBrowserSchemesAndWidths(t *testing.T) {
 			}
 			b.shoot("top-" + tt.name)
 			eval[bool](b, `document.querySelectorAll("details").forEach((d) => { d.open = true }) ?? true`)
-			for _, selector := range []string{"#claim-1\\.6", "#x-growth .figures", "#x-phantom", "#x-maps-bench", "#x-growth .steps", "#x-growth .programs"} {
-				b.do(chromedp.ScrollIntoView(chromedp.CSS(selector)))
-				b.shoot(strings.Trim(strings.NewReplacer("#", "", " .", "-", "\\", "").Replace(selector), "-") + "-" + tt.name)
+			for _, look := range []struct{ name, selector, drawn string }{
+				{"claim", `#claim-1\.6`, "true"},
+				{"maps", "#x-growth .k-map", "players.size > 0"},
+				{"memory", "#x-growth .k-hex", "true"},
+				{"timeline", "#x-phantom .diagram", "diagrams.size > 0"},
+				{"bars", "#x-maps-bench", "true"},
+				{"steps", "#x-growth .steps", "true"},
+				{"programs", "#x-growth .programs", "true"},
+			} {
+				b.do(chromedp.ScrollIntoView(chromedp.CSS(look.selector)))
+				b.until(look.drawn)
+				b.shoot(look.name + "-" + tt.name)
 			}
-			b.until(`players.size > 0 && diagrams.size > 0`)
 			if over := b.overflow(); over != "" {
 				t.Errorf("the open page is too wide: %s", over)
 			}

@@ -229,6 +229,38 @@ func TestMalformedPicturesAreSentences(t *testing.T) {
 	}
 }
 
+// A timeline is drawn by a script; its text is there without.
+func TestTimelineHasWords(t *testing.T) {
+	got := string(draw(picture(map[string]any{"kind": "timeline", "timeline": phantomTimeline()}), &counter{}))
+	if want := "<b>reader</b> read tophash of slot 3: taken <em>ghost</em>"; !strings.Contains(got, want) {
+		t.Errorf("timeline lacks the words %q", want)
+	}
+}
+
+func TestTablesSayHowMuchRoomTheyNeed(t *testing.T) {
+	table := func(cells ...string) *slot {
+		return &slot{kind: "table", drawings: map[int]drawing{0: {raw: picture(map[string]any{"columns": cells, "rows": [][]string{cells}})}}}
+	}
+	if !table("a", "b", "c").narrow() {
+		t.Error("a table of three letters is not narrow")
+	}
+	if table("a", strings.Repeat("b", 70)).narrow() {
+		t.Error("a table of 71 letters is narrow")
+	}
+}
+
+// A number in a title may be what was measured.
+func TestTitlesThatDifferInNumbersAreOneFigure(t *testing.T) {
+	slots := merged([]*slot{
+		{kind: "table", title: "after insert 1742", drawings: map[int]drawing{0: {title: "after insert 1742"}}},
+		{kind: "table", title: "after insert 1781", drawings: map[int]drawing{1: {title: "after insert 1781"}}},
+		{kind: "table", title: "after insert 9", drawings: map[int]drawing{1: {title: "after insert 9"}}},
+	})
+	if len(slots) != 2 || slots[0].title != "after insert 1781" || !slots[0].mixed || slots[1].mixed {
+		t.Errorf("merged into %+v, want the first two in one with the newer title", slots)
+	}
+}
+
 func TestBarsOfUnlikeGroupsHaveTheirOwnScales(t *testing.T) {
 	got := string(draw(json.RawMessage(`{"kind":"bars","unit":"ns","bars":[{"name":"a","group":"x","value":10},{"name":"b","group":"x","value":5},{"name":"a","group":"y","value":9000}]}`), &counter{}))
 	for _, want := range []string{`width="100.00%"`, `width="50.00%"`, "Each group has its own scale.", "9000"} {

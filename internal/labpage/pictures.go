@@ -236,7 +236,35 @@ func drawTimeline(raw json.RawMessage, ids *counter) (template.HTML, error) {
 	if p.Timeline == nil {
 		return "", fmt.Errorf("it has no timeline")
 	}
-	return report.Diagram(p.Timeline, ids.next("d"))
+	html, err := report.Diagram(p.Timeline, ids.next("d"))
+	if err != nil {
+		return "", err
+	}
+	list, err := execute("schedule", schedule(p.Timeline))
+	return html + list, err
+}
+
+// event is a point of a timeline in words, for paper and for readers without
+// scripts.
+type event struct {
+	At             int64
+	Lane, Op, Text string
+	Mark           string
+}
+
+// maxEvents is what a reader may want to read as text.
+const maxEvents = 100
+
+func schedule(tl *finding.Timeline) []event {
+	names := map[int]string{}
+	for _, l := range tl.Lanes {
+		names[l.ID] = l.Name
+	}
+	var list []event
+	for _, p := range tl.Points[:min(len(tl.Points), maxEvents)] {
+		list = append(list, event{p.At, names[p.Lane], p.Op, p.Text, string(p.Mark)})
+	}
+	return list
 }
 
 // grid is a table of text.
@@ -249,6 +277,19 @@ type grid struct {
 type gridCell struct {
 	Text string
 	Mark string // bad, good, doubtful
+}
+
+// Class is how a cell is drawn. Short ones, numbers for example, stay in one
+// line.
+func (c gridCell) Class() string {
+	var list []string
+	if len(c.Text) <= 16 {
+		list = append(list, "short")
+	}
+	if c.Mark != "" {
+		list = append(list, "is-"+c.Mark)
+	}
+	return strings.Join(list, " ")
 }
 
 // most limits what one picture may hold, so that a program that runs wild
