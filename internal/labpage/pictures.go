@@ -279,12 +279,12 @@ type gridCell struct {
 	Mark string // bad, good, doubtful
 }
 
-// Class is how a cell is drawn. Short ones, numbers for example, stay in one
-// line.
+// Class is how a cell is drawn. Only long ones are
+// broken into lines, numbers for example are not.
 func (c gridCell) Class() string {
 	var list []string
-	if len(c.Text) <= 16 {
-		list = append(list, "short")
+	if len(c.Text) > 16 {
+		list = append(list, "long")
 	}
 	if c.Mark != "" {
 		list = append(list, "is-"+c.Mark)
