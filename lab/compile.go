@@ -3,7 +3,9 @@ package lab
 import (
 	"context"
 	"path"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ghostread/ghostread/lab/listing"
 )
@@ -26,12 +28,11 @@ func (b *bench) runCompile(ctx context.Context, r release, e *Experiment, s *Ste
 	}
 	limit, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
-	env := baseEnv()
 	shownEnv := map[string]string{}
 	if s.Compile.GOARCH != "" {
 		shownEnv["GOARCH"] = s.Compile.GOARCH
 	}
-	funcs, raw, err := listing.Compile(limit, r.tc.Go(), r.tc.Env(env), prog.dir, s.Compile.GOARCH, flags...)
+	funcs, raw, err := listing.Compile(limit, r.tc.Go(), r.tc.Env(baseEnv()), prog.dir, s.Compile.GOARCH, flags...)
 	run := StepRun{Commands: []string{shownCommand(r, shownEnv, append([]string{"go", "build", "-gcflags=-S"}, append(slices.Clone(s.Compile.Flags), pkg)...)...)}}
 	if err != nil {
 		run.Failed = err.Error()
@@ -48,8 +49,17 @@ func (b *bench) runCompile(ctx context.Context, r release, e *Experiment, s *Ste
 	}
 	// The listing of a package of the runtime fills a book.
 	if s.Compile.Package == "" {
-		run.Output = shorten(b.clean(r, prog.dir, []byte(raw)))
+		run.Output = shorten(instructions(b.clean(r, prog.dir, []byte(raw))))
 	}
 	s.count(run.Facts, []byte(raw))
 	return run
+}
+
+// listingNoise is what the listing says besides instructions: tables for the
+// collector, bytes, relocations.
+var listingNoise = regexp.MustCompile(`^\t0x[0-9a-f]+ (\d+ \([^)]*\)\t(PCDATA|FUNCDATA|NOP)\b|([0-9a-f]{2} ){2,})|^\trel [0-9]`)
+
+// instructions returns a listing without its noise.
+func instructions(text string) string {
+	return strings.Join(slices.DeleteFunc(strings.SplitAfter(text, "\n"), listingNoise.MatchString), "")
 }

@@ -36,6 +36,16 @@ empty =
 	}
 }
 
+// Of a listing the instructions are kept.
+func TestInstructions(t *testing.T) {
+	head, store := "ops.Store STEXT size=8\n", "\t0x0003 00003 ($DIR/ops.go:6)\tXCHGQ\tCX, (AX)\n"
+	got := instructions(head + "\t0x0000 00000 ($DIR/ops.go:5)\tFUNCDATA\t$0, gclocals(SB)\n" + store +
+		"\t0x0000 48 87 08 c3 00 00 00 00                          H.......\n\trel 2+0 t=R_USEIFACE type:int+0\n")
+	if got != head+store {
+		t.Errorf("instructions: got\n%s, want\n%s", got, head+store)
+	}
+}
+
 func TestMerge(t *testing.T) {
 	sum := Facts{"runs": 0}
 	sum.merge(Facts{"n": 3, "f": 0.5, "kind": "classic"})

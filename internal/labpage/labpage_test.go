@@ -97,14 +97,6 @@ func TestWhatTheNewestOutputHasTooIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestListingsAreInstructions(t *testing.T) {
-	o := newOutput(lab.StepRun{Output: "ops.Store STEXT size=8\n\t0x0000 00000 ($DIR/ops.go:5)\tFUNCDATA\t$0, gclocals(SB)\n" +
-		"\t0x0003 00003 ($DIR/ops.go:6)\tXCHGQ\tCX, (AX)\n\t0x0000 48 87 08 c3 00 00 00 00                          H.......\n\trel 2+0 t=R_USEIFACE type:int+0\n"}, nil, "")
-	if got, want := o.Size, "5 lines (2 without the bytes, relocations and tables of the listing)"; len(o.Lines) != 2 || got != want {
-		t.Errorf("%d lines, %q, want 2 lines, %q", len(o.Lines), got, want)
-	}
-}
-
 func TestClaimsAreGroupedAndSorted(t *testing.T) {
 	rec := sample()
 	var got []string

@@ -1,7 +1,6 @@
 package labpage
 
 import (
-	"fmt"
 	"html/template"
 	"regexp"
 	"slices"
@@ -55,11 +54,6 @@ func newOutput(run lab.StepRun, newest []string, newestName string) outputView {
 		return o
 	}
 	o.Size = report.Plural(len(lines), "line")
-	if kept := instructions(lines); len(kept) < len(lines) {
-		o.Size += fmt.Sprintf(" (%d without the bytes, relocations and tables of the listing)", len(kept))
-		lines = kept
-	}
-	newest = instructions(newest)
 	equal := common(lines, newest)
 	for i := 0; i < len(lines); i++ {
 		same := 0
@@ -92,15 +86,6 @@ func newOutput(run lab.StepRun, newest []string, newestName string) outputView {
 
 func (o *outputView) omit(what string) {
 	o.Lines = append(o.Lines, outputLine{Text: "… " + what + " …", Omitted: true})
-}
-
-// listingNoise is what the compiler's listing (go build -gcflags=-S) says
-// besides instructions.
-var listingNoise = regexp.MustCompile(`^\t0x[0-9a-f]+ (\d+ \([^)]*\)\t(PCDATA|FUNCDATA|NOP)\b|([0-9a-f]{2} ){2,})|^\trel [0-9]`)
-
-// instructions returns the lines without the noise of a listing.
-func instructions(lines []string) []string {
-	return slices.DeleteFunc(slices.Clone(lines), listingNoise.MatchString)
 }
 
 func linesOf(output string) []string {
