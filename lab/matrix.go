@@ -264,23 +264,26 @@ func (e *Experiment) sourceFiles(s *Step) []string {
 func (e *Experiment) tables(releases []ReleaseInfo, steps []StepResult) []Table {
 	var tables []Table
 	for _, spec := range e.Tables {
-		t := Table{Title: spec.Title, Rows: spec.Rows}
-		for _, c := range spec.Columns {
-			t.Columns = append(t.Columns, c.Heading)
-		}
+		t := Table{Title: spec.Title, Rows: spec.Rows, Marks: spec.Marks}
 		for i, r := range releases {
-			cells := TableValues{Release: r.Version}
-			some := false
-			for _, row := range spec.Rows {
-				var values []string
-				for _, c := range spec.Columns {
+			cells := TableValues{Release: r.Version, Rows: make([][]string, len(spec.Rows))}
+			for _, c := range spec.Columns {
+				some := false
+				var column []string
+				for _, row := range spec.Rows {
 					v, ok := factOf(steps, c.Step, i, row)
 					some = some || ok
-					values = append(values, v)
+					column = append(column, v)
 				}
-				cells.Rows = append(cells.Rows, values)
+				if !some {
+					continue
+				}
+				cells.Columns = append(cells.Columns, c.Heading)
+				for j, v := range column {
+					cells.Rows[j] = append(cells.Rows[j], v)
+				}
 			}
-			if some {
+			if len(cells.Columns) > 0 {
 				t.Cells = append(t.Cells, cells)
 			}
 		}

@@ -105,17 +105,29 @@ type Judgment struct {
 
 // Table is facts of several steps side by side.
 type Table struct {
-	Title   string        `json:"title"`
-	Columns []string      `json:"columns"`
-	Rows    []string      `json:"rows"`
-	Cells   []TableValues `json:"cells"` // one per release that has any
+	Title string          `json:"title"`
+	Rows  []string        `json:"rows"`
+	Marks map[string]Mark `json:"marks,omitempty"` // what the values of cells are worth
+	Cells []TableValues   `json:"cells"`           // one per release that has any
 }
 
-// TableValues are the cells of a table on one release, row by row.
+// TableValues are the cells of a table on one release, row by row. Steps that
+// did not run have no column.
 type TableValues struct {
 	Release string     `json:"release"`
+	Columns []string   `json:"columns"`
 	Rows    [][]string `json:"rows"`
 }
+
+// Mark is what the value of a cell is worth.
+type Mark string
+
+// The marks of cells.
+const (
+	MarkGood     Mark = "good"
+	MarkBad      Mark = "bad"
+	MarkDoubtful Mark = "doubtful"
+)
 
 // Write writes the record as JSON.
 func (r *Record) Write(w io.Writer) error {
@@ -177,8 +189,8 @@ func (r *Record) validate() error {
 					return fmt.Errorf("experiment %s, table %q, release %s: %d rows for %d names", e.Name, t.Title, v.Release, len(v.Rows), len(t.Rows))
 				}
 				for i, row := range v.Rows {
-					if len(row) != len(t.Columns) {
-						return fmt.Errorf("experiment %s, table %q, release %s, row %s: %d cells for %d columns", e.Name, t.Title, v.Release, t.Rows[i], len(row), len(t.Columns))
+					if len(row) != len(v.Columns) {
+						return fmt.Errorf("experiment %s, table %q, release %s, row %s: %d cells for %d columns", e.Name, t.Title, v.Release, t.Rows[i], len(row), len(v.Columns))
 					}
 				}
 			}

@@ -206,6 +206,7 @@ type TableSpec struct {
 	Title   string
 	Rows    []string // fact names
 	Columns Columns
+	Marks   map[string]Mark // by the value of a cell
 }
 
 // A Column is a step under a heading.
@@ -315,6 +316,11 @@ func (e *Experiment) check() error {
 		for _, c := range t.Columns {
 			if !steps[c.Step] {
 				return fmt.Errorf("table %q: there is no step %q", t.Title, c.Step)
+			}
+		}
+		for value, m := range t.Marks {
+			if m != MarkGood && m != MarkBad && m != MarkDoubtful {
+				return fmt.Errorf("table %q: %s is marked %q; a mark is good, bad or doubtful", t.Title, value, m)
 			}
 		}
 	}

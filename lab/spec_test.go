@@ -67,6 +67,7 @@ func TestLoadErrors(t *testing.T) {
 		{"no why", "    why: The program says so.\n", "", "no why"},
 		{"trials of an exact claim", "holds: count.one == 1", "holds: count.one == 1\n    trials: count.one", "statistical"},
 		{"table of no step", "claims:", "tables: [{title: x, rows: [one], columns: {a: counts}}]\nclaims:", `no step "counts"`},
+		{"no mark", "claims:", "tables: [{title: x, rows: [one], columns: {a: count}, marks: {D: nice}}]\nclaims:", `marked "nice"`},
 		{"no litmus test", "program: count", "litmus: {files: [two.litmus]}", "two.litmus"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

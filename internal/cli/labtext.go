@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/ghostread/ghostread/lab"
 	"github.com/ghostread/ghostread/report"
@@ -23,6 +24,9 @@ func printRecord(out io.Writer, rec *lab.Record, verbose bool) error {
 		fmt.Fprintf(w, "%s: %s\n", e.Name, e.Title)
 		prose(w, "  ", e.Question)
 		printSteps(w, e, verbose)
+		if verbose {
+			printTables(w, e.Tables)
+		}
 		fmt.Fprintln(w)
 		for _, c := range e.Claims {
 			printClaim(w, c)
@@ -55,6 +59,21 @@ func printSteps(w io.Writer, e lab.ExperimentResult, verbose bool) {
 			for line := range strings.Lines(strings.TrimRight(r.Output, "\n")) {
 				fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))
 			}
+		}
+	}
+}
+
+// printTables prints tables of facts, for each release.
+func printTables(w io.Writer, tables []lab.Table) {
+	for _, t := range tables {
+		for _, v := range t.Cells {
+			fmt.Fprintf(w, "\n  Go %s: %s\n", v.Release, t.Title)
+			tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+			fmt.Fprintf(tw, "    \t%s\n", strings.Join(v.Columns, "\t"))
+			for i, row := range v.Rows {
+				fmt.Fprintf(tw, "    %s\t%s\n", t.Rows[i], strings.Join(row, "\t"))
+			}
+			tw.Flush()
 		}
 	}
 }

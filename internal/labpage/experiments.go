@@ -185,17 +185,18 @@ func newTable(rel releases, t lab.Table, ids *counter) (tableView, bool) {
 	}
 	groups := grouped(cols, func(c int) (lab.TableValues, string) {
 		var key strings.Builder
+		key.WriteString(strings.Join(values[c].Columns, "\x00") + "\n")
 		for _, row := range values[c].Rows {
 			key.WriteString(strings.Join(row, "\x00") + "\n")
 		}
 		return values[c], key.String()
 	})
 	return tableView{t.Title, newTabs(rel, ids, groups, func(v lab.TableValues, _ []int) any {
-		g := grid{Columns: append([]string{""}, t.Columns...)}
+		g := grid{Columns: append([]string{""}, v.Columns...)}
 		for i, row := range v.Rows {
 			line := []gridCell{{Text: t.Rows[i]}}
 			for _, c := range row {
-				line = append(line, gridCell{Text: c})
+				line = append(line, gridCell{Text: c, Mark: string(t.Marks[c])})
 			}
 			g.Rows = append(g.Rows, line)
 		}

@@ -44,7 +44,7 @@ func hostile() *lab.Record {
 				c.Releases[k].Facts = lab.Facts{evil: evil, "list": []any{evil}}
 			}
 		}
-		e.Tables = []lab.Table{{Title: evil, Columns: []string{evil}, Rows: []string{evil}, Cells: []lab.TableValues{{Release: evil, Rows: [][]string{{evil}}}}}}
+		e.Tables = []lab.Table{{Title: evil, Rows: []string{evil}, Cells: []lab.TableValues{{Release: evil, Columns: []string{evil}, Rows: [][]string{{evil}}}}}}
 	}
 	return rec
 }
