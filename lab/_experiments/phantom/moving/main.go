@@ -26,10 +26,15 @@ import (
 )
 
 var (
-	limit  = flag.Duration("for", 1200*time.Millisecond, "longest run")
-	maps   = flag.Uint64("maps", 50000, "maps after which to stop")
-	enough = flag.Uint64("enough", 50, "phantoms after which to stop")
+	limit    = flag.Duration("for", 1200*time.Millisecond, "longest run")
+	patience = flag.Duration("patience", 0, "longest run of a classic map that has shown no phantom yet")
+	maps     = flag.Uint64("maps", 50000, "maps after which to stop")
+	enough   = flag.Uint64("enough", 50, "phantoms after which to stop")
 )
+
+// swissGrows is the insert at which a Swiss map grows above 20 entries: 28 of
+// 32 slots are used. A classic map does so at 27, in Go 1.21 at 25.
+const swissGrows = 29
 
 const deletions = 4 // in each trial
 
@@ -46,6 +51,7 @@ type tally struct{ reads, phantoms, zero, own, other, faults uint64 }
 
 var (
 	stop    uint32
+	seen    uint32       // 1: a phantom was seen
 	current atomic.Value // *trial
 )
 
@@ -82,7 +88,11 @@ func main() {
 
 	start := time.Now()
 	var trials uint64
-	for ; atomic.LoadUint32(&stop) == 0 && trials < *maps && time.Since(start) < *limit; trials++ {
+	more := func() bool {
+		d := time.Since(start)
+		return d < *limit && trials < *maps || d < *patience && full < swissGrows && atomic.LoadUint32(&seen) == 0
+	}
+	for ; atomic.LoadUint32(&stop) == 0 && more(); trials++ {
 		run(trials, full)
 	}
 	atomic.StoreUint32(&stop, 1)
@@ -164,6 +174,7 @@ func look(t *tally) {
 				continue
 			}
 			t.phantoms++
+			atomic.StoreUint32(&seen, 1)
 			switch v {
 			case 0: // delete has cleared the value
 				t.zero++
