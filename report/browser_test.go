@@ -10,47 +10,48 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/internal/chromium"
 )
 
 func TestBrowserClicksThrough(t *testing.T) {
 	b := open(t, sample(), 1280, 900, "light")
 	_, read, write, origin := raceTimeline()
 	b.selected(1, read)
-	b.shoot("full-light")
+	b.Shoot("full-light")
 
 	// Choosing the finding puts the keyboard on its diagram.
-	b.click(`.index a[href="#f1"]`)
-	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
-	b.shoot("race-light")
-	b.keys(kb.Home)
+	b.Click(`.index a[href="#f1"]`)
+	b.Until(`document.activeElement === document.querySelector("#f1 canvas")`)
+	b.Shoot("race-light")
+	b.Keys(kb.Home)
 	b.selected(1, 0)
-	b.keys("g")
+	b.Keys("g")
 	b.selected(1, read)
-	if panel := b.text("#f1 .panel"); !strings.Contains(panel, "return s.status") || !strings.Contains(panel, "store.go:22") {
+	if panel := b.Text("#f1 .panel"); !strings.Contains(panel, "return s.status") || !strings.Contains(panel, "store.go:22") {
 		t.Errorf("panel of the ghost shows no source:\n%s", panel)
 	}
-	if here := b.text("#f1 .panel .here"); !strings.Contains(here, "return s.status") {
+	if here := b.Text("#f1 .panel .here"); !strings.Contains(here, "return s.status") {
 		t.Errorf("highlighted line = %q, want the read", here)
 	}
-	b.keys("g")
+	b.Keys("g")
 	b.selected(1, write)
-	b.keys("g")
+	b.Keys("g")
 	b.selected(1, origin)
-	b.keys("g", kb.ArrowRight)
+	b.Keys("g", kb.ArrowRight)
 	b.selected(1, read+1)
-	b.keys(kb.ArrowLeft)
+	b.Keys(kb.ArrowLeft)
 	b.selected(1, read)
-	b.keys(kb.ArrowDown)
-	if got := b.text("#f1 .panel .facts"); !strings.Contains(got, "G6") {
+	b.Keys(kb.ArrowDown)
+	if got := b.Text("#f1 .panel .facts"); !strings.Contains(got, "G6") {
 		t.Errorf("lane below G1: %q, want G6", got)
 	}
-	b.keys(kb.ArrowUp)
-	if got := b.text("#f1 .announce"); !strings.HasPrefix(got, "G1, step ") {
+	b.Keys(kb.ArrowUp)
+	if got := b.Text("#f1 .announce"); !strings.HasPrefix(got, "G1, step ") {
 		t.Errorf("announced %q, want an operation of G1", got)
 	}
 	// The lane under the last one is still the last one.
-	b.keys(kb.ArrowDown, kb.ArrowDown, kb.ArrowDown, kb.ArrowDown)
-	if got := b.text("#f1 .panel .facts"); !strings.Contains(got, "G7") {
+	b.Keys(kb.ArrowDown, kb.ArrowDown, kb.ArrowDown, kb.ArrowDown)
+	if got := b.Text("#f1 .panel .facts"); !strings.Contains(got, "G7") {
 		t.Errorf("lowest lane: %q, want G7", got)
 	}
 }
@@ -58,27 +59,27 @@ func TestBrowserClicksThrough(t *testing.T) {
 func TestBrowserZoomAndMouse(t *testing.T) {
 	b := open(t, sample(), 1280, 900, "light")
 	_, _, write, origin := raceTimeline()
-	b.click(`.index a[href="#f1"]`)
-	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
+	b.Click(`.index a[href="#f1"]`)
+	b.Until(`document.activeElement === document.querySelector("#f1 canvas")`)
 
 	before := b.number(1, "scale")
-	b.keys("+")
+	b.Keys("+")
 	closer := b.number(1, "scale")
-	b.keys("0")
+	b.Keys("0")
 	if fit := b.number(1, "scale"); closer <= before || fit >= closer {
 		t.Errorf("scale %v, after + %v, after 0 %v", before, closer, fit)
 	}
-	b.keys("?")
-	b.do(chromedp.WaitVisible(chromedp.CSS("#f1 .keys")))
+	b.Keys("?")
+	b.Do(chromedp.WaitVisible(chromedp.CSS("#f1 .keys")))
 
 	b.mouse(1, write, move)
-	b.do(chromedp.WaitVisible(chromedp.CSS("#f1 .tip")))
+	b.Do(chromedp.WaitVisible(chromedp.CSS("#f1 .tip")))
 	for _, want := range []string{"(*Store).Set", "store.go:16", "0xc00019c0a8", "Store.status"} {
-		if tip := b.text("#f1 .tip"); !strings.Contains(tip, want) {
+		if tip := b.Text("#f1 .tip"); !strings.Contains(tip, want) {
 			t.Errorf("hover does not show %q:\n%s", want, tip)
 		}
 	}
-	b.shoot("hover-light")
+	b.Shoot("hover-light")
 	b.mouse(1, write, press, chromedp.ButtonLeft, chromedp.ClickCount(1))
 	b.mouse(1, write, release, chromedp.ButtonLeft, chromedp.ClickCount(1))
 	b.selected(1, write)
@@ -86,7 +87,7 @@ func TestBrowserZoomAndMouse(t *testing.T) {
 	// The wheel zooms, since the diagram has the focus.
 	before = b.number(1, "scale")
 	b.mouse(1, write, wheel, turned(-240))
-	b.until(fmt.Sprintf(`Number(document.querySelector("#f1 .diagram").dataset.scale) > %v`, before))
+	b.Until(fmt.Sprintf(`Number(document.querySelector("#f1 .diagram").dataset.scale) > %v`, before))
 
 	// Dragging moves, and does not select.
 	left := b.number(1, "left")
@@ -99,33 +100,33 @@ func TestBrowserZoomAndMouse(t *testing.T) {
 	b.selected(1, write)
 
 	// Evidence leads to its point, and the other findings have diagrams too.
-	b.click(`#f1 .r-origin [data-jump]`)
+	b.Click(`#f1 .r-origin [data-jump]`)
 	b.selected(1, origin)
-	b.click(`#f3 [data-do="next"]`)
-	if got := b.text("#f3 .legend"); !strings.Contains(got, "waits for ever") {
+	b.Click(`#f3 [data-do="next"]`)
+	if got := b.Text("#f3 .legend"); !strings.Contains(got, "waits for ever") {
 		t.Errorf("legend of the deadlock = %q", got)
 	}
-	b.click(`#f1 [data-copy]`)
-	b.until(`document.querySelector("#f1 [data-copy]").textContent === "Copied"`)
-	b.click(`#f1 .card details summary`)
-	b.do(chromedp.WaitVisible(chromedp.CSS("#f1 .card details .stack")))
-	if got := b.text("#f1 .card details .stack"); !strings.Contains(got, "testing.tRunner") {
+	b.Click(`#f1 [data-copy]`)
+	b.Until(`document.querySelector("#f1 [data-copy]").textContent === "Copied"`)
+	b.Click(`#f1 .card details summary`)
+	b.Do(chromedp.WaitVisible(chromedp.CSS("#f1 .card details .stack")))
+	if got := b.Text("#f1 .card details .stack"); !strings.Contains(got, "testing.tRunner") {
 		t.Errorf("opened stack = %q", got)
 	}
 
 	// A change of scheme redraws with the other colours.
-	light := eval[string](b, `diagrams.get("f1").painter.colour.ghost`)
-	b.scheme("dark")
-	b.until(fmt.Sprintf(`diagrams.get("f1").painter.colour.ghost !== %q`, light))
+	light := chromium.Eval[string](b.Page, `diagrams.get("f1").painter.colour.ghost`)
+	b.Scheme("dark")
+	b.Until(fmt.Sprintf(`diagrams.get("f1").painter.colour.ghost !== %q`, light))
 }
 
 // Before it has the focus a diagram must leave the wheel to the page.
 func TestBrowserWheelScrollsThePage(t *testing.T) {
 	b := open(t, sample(), 1000, 500, "light")
-	b.do(chromedp.ScrollIntoView(chromedp.CSS("#f1 canvas")))
-	scale, at := b.number(1, "scale"), eval[float64](b, "scrollY")
+	b.Do(chromedp.ScrollIntoView(chromedp.CSS("#f1 canvas")))
+	scale, at := b.number(1, "scale"), chromium.Eval[float64](b.Page, "scrollY")
 	b.mouse(1, 0, wheel, turned(120))
-	b.until(fmt.Sprintf("scrollY > %v", at))
+	b.Until(fmt.Sprintf("scrollY > %v", at))
 	if got := b.number(1, "scale"); got != scale {
 		t.Errorf("scale after scrolling the page = %v, was %v", got, scale)
 	}
@@ -135,14 +136,14 @@ func TestBrowserWheelScrollsThePage(t *testing.T) {
 func TestBrowserKeyboardOnly(t *testing.T) {
 	b := open(t, Input{Findings: []finding.Finding{race()}, Options: Options{Dir: dir}}, 1000, 800, "dark")
 	for range 60 {
-		b.keys(kb.Tab)
-		if !eval[bool](b, `document.activeElement.matches("canvas")`) {
+		b.Keys(kb.Tab)
+		if !chromium.Eval[bool](b.Page, `document.activeElement.matches("canvas")`) {
 			continue
 		}
-		if got := eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
+		if got := chromium.Eval[string](b.Page, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
 			t.Errorf("outline of the focused diagram = %s, want solid", got)
 		}
-		b.keys(kb.End)
+		b.Keys(kb.End)
 		b.selected(1, len(race().Timeline.Points)-1)
 		return
 	}
@@ -160,14 +161,14 @@ func TestBrowserSchemesAndWidths(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := open(t, sample(), tt.width, tt.height, tt.scheme)
-			if over := eval[float64](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+			if over := chromium.Eval[float64](b.Page, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 				t.Errorf("the page is %v pixels wider than its window of %d", over, tt.width)
 			}
-			b.shoot("top-" + tt.name)
-			b.shoot("full-" + tt.name)
-			b.click(`.index a[href="#f1"]`)
-			b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
-			b.shoot("race-" + tt.name)
+			b.Shoot("top-" + tt.name)
+			b.Shoot("full-" + tt.name)
+			b.Click(`.index a[href="#f1"]`)
+			b.Until(`document.activeElement === document.querySelector("#f1 canvas")`)
+			b.Shoot("race-" + tt.name)
 		})
 	}
 }
@@ -178,21 +179,21 @@ func TestBrowserFiftyThousandPoints(t *testing.T) {
 	in.Findings[0] = large(n)
 	b := open(t, in, 1280, 900, "dark")
 	b.selected(1, n*3/5+5)
-	b.click(`.index a[href="#f1"]`)
-	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
-	b.shoot("large-near")
-	b.keys(kb.End)
+	b.Click(`.index a[href="#f1"]`)
+	b.Until(`document.activeElement === document.querySelector("#f1 canvas")`)
+	b.Shoot("large-near")
+	b.Keys(kb.End)
 	b.selected(1, n-1)
-	b.keys("0")
-	b.shoot("large-fit")
+	b.Keys("0")
+	b.Shoot("large-fit")
 	b.mouse(1, n-1, press, chromedp.ButtonLeft, chromedp.ClickCount(1))
 	b.mouse(1, n-1, release, chromedp.ButtonLeft, chromedp.ClickCount(1))
 	b.selected(1, n-1)
-	b.keys(kb.Home)
+	b.Keys(kb.Home)
 	b.selected(1, 0)
-	b.keys("g")
+	b.Keys("g")
 	b.selected(1, n*3/5+5)
-	if nodes := eval[int](b, `document.querySelectorAll("*").length`); nodes > 3000 {
+	if nodes := chromium.Eval[int](b.Page, `document.querySelectorAll("*").length`); nodes > 3000 {
 		t.Errorf("the page has %d elements; points must not be elements", nodes)
 	}
 }
@@ -213,33 +214,33 @@ func TestBrowserTrace(t *testing.T) {
 	}
 	b := open(t, Input{Findings: []finding.Finding{{Code: "GR2010", Kind: finding.Blocked, Title: "a reader waits", Timeline: tl}}}, 1280, 900, "light")
 	b.selected(1, 150)
-	b.click(`.index a[href="#f1"]`)
-	b.until(`document.activeElement === document.querySelector("#f1 canvas")`)
-	b.shoot("trace-light")
-	b.keys("0", kb.End)
+	b.Click(`.index a[href="#f1"]`)
+	b.Until(`document.activeElement === document.querySelector("#f1 canvas")`)
+	b.Shoot("trace-light")
+	b.Keys("0", kb.End)
 	b.selected(1, 299)
-	if got, want := b.text("#f1 .panel .facts"), fmt.Sprint(tl.Points[299].At, " ns"); !strings.Contains(got, want) {
+	if got, want := b.Text("#f1 .panel .facts"), fmt.Sprint(tl.Points[299].At, " ns"); !strings.Contains(got, want) {
 		t.Errorf("facts = %q, want the exact time %s", got, want)
 	}
-	b.keys(kb.ArrowUp)
-	if got := b.text("#f1 .panel .facts"); !strings.Contains(got, "reader") {
+	b.Keys(kb.ArrowUp)
+	if got := b.Text("#f1 .panel .facts"); !strings.Contains(got, "reader") {
 		t.Errorf("lane above the empty one: %q, want reader", got)
 	}
-	b.keys("g")
+	b.Keys("g")
 	b.selected(1, 150)
 }
 
 // Text from the program under test must stay text.
 func TestBrowserHostileText(t *testing.T) {
 	b := open(t, hostile(), 1000, 800, "light")
-	b.keys(kb.Tab)
-	if eval[bool](b, `"pwned" in window || document.querySelectorAll("img, iframe").length > 0`) {
+	b.Keys(kb.Tab)
+	if chromium.Eval[bool](b.Page, `"pwned" in window || document.querySelectorAll("img, iframe").length > 0`) {
 		t.Error("text became markup")
 	}
-	if got := b.text("#t1"); got != evil {
+	if got := b.Text("#t1"); got != evil {
 		t.Errorf("title = %q, want %q", got, evil)
 	}
-	if got := b.text("#f1 .panel h4"); !strings.Contains(got, evil) {
+	if got := b.Text("#f1 .panel h4"); !strings.Contains(got, evil) {
 		t.Errorf("panel = %q, want it to show %q", got, evil)
 	}
 }

@@ -1,192 +1,55 @@
 package report
 
 import (
-	"context"
 	"fmt"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/ghostread/ghostread/internal/chromium"
 )
 
-// browser is a page in a headless Chromium that remembers what went wrong.
-type browser struct {
-	t   *testing.T
-	ctx context.Context
-	mu  sync.Mutex
-	bad []string
-}
+// browser is a report in a headless Chromium.
+type browser struct{ *chromium.Page }
 
-// open writes in as HTML and opens it. The test is skipped where no Chromium is
-// installed.
+// open writes in as HTML and opens it.
 func open(t *testing.T, in Input, width, height int64, scheme string) *browser {
 	t.Helper()
-	program := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			program = p
-			break
-		}
-	}
-	if program == "" {
-		t.Skip("no Chromium in PATH (apt-get install chromium): the page is not tried in a browser")
-	}
-	file := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(file, []byte(render(t, FormatHTML, in)), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	b := &browser{t: t}
-	own := (&url.URL{Scheme: "file", Path: file}).String()
-
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	// A limit against a browser that hangs; nothing below depends on it.
-	limit, end := context.WithTimeout(context.Background(), 2*time.Minute)
-	alloc, stop := chromedp.NewExecAllocator(limit, opts...)
-	ctx, cancel := chromedp.NewContext(alloc, chromedp.WithListener(b.listen(own)))
-	b.ctx = ctx
-	t.Cleanup(func() {
-		// Wait for the browser to end, or it still writes into the directory
-		// that is about to be removed.
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Logf("close the browser: %v", err)
-		}
-		cancel()
-		stop()
-		end()
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for _, s := range b.bad {
-			t.Errorf("the page caused %s", s)
-		}
-	})
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
-	b.scheme(scheme)
-	b.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(own))
-	return b
-}
-
-// listen returns a function that notes every event a good page does not cause.
-func (b *browser) listen(own string) func(any) {
-	return func(ev any) {
-		switch ev := ev.(type) {
-		case *runtime.EventConsoleAPICalled:
-			b.note("console: %s", ev.Type)
-		case *runtime.EventExceptionThrown:
-			b.note("exception: %v", &chromedp.ExceptionError{ExceptionDetails: ev.ExceptionDetails})
-		case *log.EventEntryAdded:
-			b.note("log: %s %s", ev.Entry.Level, ev.Entry.Text)
-		case *network.EventRequestWillBeSent:
-			if u, _, _ := strings.Cut(ev.Request.URL, "#"); u != own && !strings.HasPrefix(u, "data:") {
-				b.note("request: %s", ev.Request.URL)
-			}
-		}
-	}
-}
-
-func (b *browser) note(format string, args ...any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.bad = append(b.bad, fmt.Sprintf(format, args...))
-}
-
-func (b *browser) scheme(name string) {
-	b.t.Helper()
-	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}}); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *browser) keys(keys ...string) {
-	b.t.Helper()
-	for _, k := range keys {
-		b.do(chromedp.KeyEvent(k))
-	}
-}
-
-func (b *browser) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector)))
-}
-
-// until waits for an expression to become true.
-func (b *browser) until(expression string) {
-	b.t.Helper()
-	run(b, chromedp.Poll[bool](expression))
-}
-
-func (b *browser) text(selector string) string {
-	b.t.Helper()
-	return run(b, chromedp.TextContent(chromedp.CSS(selector), chromedp.NodeReady))
-}
-
-func run[T any](b *browser, a chromedp.Action[T]) T {
-	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, a)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return v
-}
-
-func eval[T any](b *browser, expression string) T {
-	b.t.Helper()
-	return run(b, chromedp.Evaluate[T](expression))
+	return &browser{chromium.Open(t, render(t, FormatHTML, in), "", width, height, scheme)}
 }
 
 // data returns an attribute by which diagram id shows its state.
 func (b *browser) data(id int, name string) string {
-	b.t.Helper()
-	return eval[string](b, fmt.Sprintf(`document.querySelector("#f%d .diagram").dataset.%s`, id, name))
+	b.T.Helper()
+	return chromium.Eval[string](b.Page, fmt.Sprintf(`document.querySelector("#f%d .diagram").dataset.%s`, id, name))
 }
 
 func (b *browser) number(id int, name string) float64 {
-	b.t.Helper()
+	b.T.Helper()
 	v, err := strconv.ParseFloat(b.data(id, name), 64)
 	if err != nil {
-		b.t.Fatalf("data-%s of diagram %d: %v", name, id, err)
+		b.T.Fatalf("data-%s of diagram %d: %v", name, id, err)
 	}
 	return v
 }
 
 func (b *browser) selected(id, want int) {
-	b.t.Helper()
+	b.T.Helper()
 	if got := b.data(id, "selected"); got != strconv.Itoa(want) {
-		b.t.Errorf("diagram %d has selected %s, want %d", id, got, want)
+		b.T.Errorf("diagram %d has selected %s, want %d", id, got, want)
 	}
 }
 
 // mouse sends an event at the place where diagram id draws a point.
 func (b *browser) mouse(id, point int, kind input.DispatchMouseEventType, opts ...chromedp.MouseOption) {
-	b.t.Helper()
-	at := eval[[]float64](b, fmt.Sprintf(`(() => {
+	b.T.Helper()
+	at := chromium.Eval[[]float64](b.Page, fmt.Sprintf(`(() => {
 		const d = diagrams.get("f%d"), box = d.canvas.getBoundingClientRect();
 		return [box.left + d.painter.pointX(%d), box.top + d.painter.pointY(%d)];
 	})()`, id, point, point))
-	b.do(chromedp.MouseEvent(kind, at[0], at[1], opts...))
+	b.Do(chromedp.MouseEvent(kind, at[0], at[1], opts...))
 }
 
 const (
@@ -200,21 +63,4 @@ const (
 // client leaves out what is zero.
 func turned(pixels float64) chromedp.MouseOption {
 	return func(ev *input.DispatchMouseEventParams) { ev.DeltaX, ev.DeltaY = 0.5, pixels }
-}
-
-// shoot saves what the page looks like if GHOSTREAD_SCREENSHOTS names a
-// directory, for people who work on the design.
-func (b *browser) shoot(name string) {
-	b.t.Helper()
-	dir := os.Getenv("GHOSTREAD_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	shot := chromedp.CaptureScreenshot()
-	if strings.HasPrefix(name, "full") {
-		shot = chromedp.FullScreenshot(100)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), run(b, shot), 0o666); err != nil {
-		b.t.Fatal(err)
-	}
 }
