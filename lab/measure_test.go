@@ -93,7 +93,8 @@ func main() {
 }
 `
 
-func measureSteps(t *testing.T, ctx context.Context) *Record {
+// measureSteps runs the experiment of steps on the release of this test.
+func measureSteps(t *testing.T, ctx context.Context, progress func(Progress)) *Record {
 	t.Helper()
 	t.Setenv("GOGC", "50") // must not leak into a child
 	all, err := Load(fstest.MapFS{
@@ -108,14 +109,8 @@ func measureSteps(t *testing.T, ctx context.Context) *Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := 0
 	rec, err := Measure(ctx, Options{
-		Experiments: all, Releases: releases[len(releases)-1:], Dir: t.TempDir(), Tool: "test",
-		Progress: func(p Progress) {
-			if done++; p.Done != done || p.All < p.Done {
-				t.Errorf("progress: got %d of %d, want %d", p.Done, p.All, done)
-			}
-		},
+		Experiments: all, Releases: releases[len(releases)-1:], Dir: t.TempDir(), Tool: "test", Progress: progress,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +130,12 @@ func runOf(t *testing.T, rec *Record, step string) StepRun {
 }
 
 func TestMeasure(t *testing.T) {
-	rec := measureSteps(t, t.Context())
+	done := 0
+	rec := measureSteps(t, t.Context(), func(p Progress) {
+		if done++; p.Done != done || p.All < p.Done {
+			t.Errorf("progress: got %d of %d, want %d", p.Done, p.All, done)
+		}
+	})
 	for _, tt := range []struct {
 		step, fact, want string
 	}{
@@ -219,25 +219,7 @@ func TestMeasure(t *testing.T) {
 // A measurement that is interrupted keeps what it has and skips the rest.
 func TestMeasureInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	all, err := Load(fstest.MapFS{
-		"s/experiment.yaml": {Data: []byte(steps)},
-		"s/p/main.go":       {Data: []byte(stepsProgram)},
-		"s/broken/main.go":  {Data: []byte("package main\n")},
-	}, "s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	releases, err := DefaultReleases(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, err := Measure(ctx, Options{
-		Experiments: all, Releases: releases[len(releases)-1:], Dir: t.TempDir(),
-		Progress: func(Progress) { cancel() }, // after the first step
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	rec := measureSteps(t, ctx, func(Progress) { cancel() }) // after the first step
 	interrupted := 0
 	for _, s := range rec.Experiments[0].Steps {
 		if s.Runs[0].Skipped == "it was interrupted" {

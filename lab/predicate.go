@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -104,26 +103,3 @@ func (p *predicate) eval(minor int, release string, look stepFacts) (value any, 
 	}
 	return value, seen, err
 }
-
-// names returns the steps that the predicate may look at.
-func (p *predicate) names() []string {
-	if p == nil {
-		return nil
-	}
-	var found []string
-	node := p.prog.Node()
-	ast.Walk(&node, visitFunc(func(n ast.Node) {
-		call, ok := n.(*ast.CallNode)
-		if !ok || len(call.Arguments) == 0 {
-			return
-		}
-		if step, ok := call.Arguments[0].(*ast.StringNode); ok && !slices.Contains(found, step.Value) {
-			found = append(found, step.Value)
-		}
-	}))
-	return found
-}
-
-type visitFunc func(ast.Node)
-
-func (f visitFunc) Visit(n *ast.Node) { f(*n) }
