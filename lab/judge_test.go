@@ -38,6 +38,7 @@ func TestPredicate(t *testing.T) {
 		{"go <= 23 and a.n == 4", "false", "[a.n]"},
 		{"go > 23 and b.n == 1", "false", "[]"}, // b is not asked
 		{`release == "1.22.12"`, "true", "[]"},
+		{"a.n", "the predicate gives 3, neither true nor false", "[a.n]"},
 		{"a.missing == 0", "step a printed no missing", "[]"},
 		{"not (a.missing == 0)", "step a printed no missing", "[]"},
 		{"a.n == 3 and b.n == 1", "step b was skipped: no gcc", "[a.n]"},

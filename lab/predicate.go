@@ -13,8 +13,8 @@ import (
 // it looks at is reported, and a fact that is missing is an error, never a
 // nil that compares unequal to everything.
 type predicate struct {
-	text string
-	prog *vm.Program
+	prog   *vm.Program
+	asBool bool // anything but true and false is an error
 }
 
 // predeclared are the names that are no steps.
@@ -39,7 +39,7 @@ func compilePredicate(text string, steps map[string]bool, asBool bool) (*predica
 		return nil, nil
 	}
 	rewrite := &factCalls{steps: steps}
-	env := environment(nil, "", func(_, _ string) (any, error) { return nil, nil })
+	env := environment(0, "", func(_, _ string) (any, error) { return nil, nil })
 	options := []expr.Option{expr.Env(env), expr.Patch(rewrite)}
 	if asBool {
 		options = append(options, expr.AsBool())
@@ -48,13 +48,10 @@ func compilePredicate(text string, steps map[string]bool, asBool bool) (*predica
 	if err != nil {
 		return nil, err
 	}
-	return &predicate{text, prog}, nil
+	return &predicate{prog, asBool}, nil
 }
 
-func environment(minor any, release string, fact func(step, name string) (any, error)) map[string]any {
-	if minor == nil {
-		minor = 0
-	}
+func environment(minor int, release string, fact func(step, name string) (any, error)) map[string]any {
 	return map[string]any{"go": minor, "release": release, factFunc: fact}
 }
 
@@ -100,6 +97,9 @@ func (p *predicate) eval(minor int, release string, look stepFacts) (value any, 
 	var missing *missingError
 	if errors.As(err, &missing) {
 		err = missing
+	}
+	if _, is := value.(bool); err == nil && p.asBool && !is {
+		err = fmt.Errorf("the predicate gives %s, neither true nor false", FormatFact(value))
 	}
 	return value, seen, err
 }
