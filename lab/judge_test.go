@@ -38,7 +38,6 @@ func TestPredicate(t *testing.T) {
 		{"go <= 23 and a.n == 4", "false", "[a.n]"},
 		{"go > 23 and b.n == 1", "false", "[]"}, // b is not asked
 		{`release == "1.22.12"`, "true", "[]"},
-		{"a.n", "the predicate gives 3, neither true nor false", "[a.n]"},
 		{"a.missing == 0", "step a printed no missing", "[]"},
 		{"not (a.missing == 0)", "step a printed no missing", "[]"},
 		{"a.n == 3 and b.n == 1", "step b was skipped: no gcc", "[a.n]"},
@@ -56,6 +55,14 @@ func TestPredicate(t *testing.T) {
 		if got != tt.want || fmt.Sprint(names) != tt.seen {
 			t.Errorf("%s: got %s having seen %v, want %s having seen %s", tt.text, got, names, tt.want, tt.seen)
 		}
+	}
+}
+
+// What is neither true nor false must not count as false.
+func TestPredicateIsNone(t *testing.T) {
+	look := func(string) (Facts, string) { return Facts{"n": 3}, "" }
+	if v, _, err := mustPredicate(t, "a.n").eval(22, "1.22.12", look); err == nil {
+		t.Errorf("a.n: got %v and no error", v)
 	}
 }
 

@@ -12,10 +12,7 @@ import (
 // A predicate is an expression over the facts of an experiment's steps. What
 // it looks at is reported, and a fact that is missing is an error, never a
 // nil that compares unequal to everything.
-type predicate struct {
-	prog   *vm.Program
-	asBool bool // anything but true and false is an error
-}
+type predicate struct{ prog *vm.Program }
 
 // predeclared are the names that are no steps.
 var predeclared = map[string]bool{"go": true, "release": true, factFunc: true}
@@ -48,7 +45,7 @@ func compilePredicate(text string, steps map[string]bool, asBool bool) (*predica
 	if err != nil {
 		return nil, err
 	}
-	return &predicate{prog, asBool}, nil
+	return &predicate{prog}, nil
 }
 
 func environment(minor int, release string, fact func(step, name string) (any, error)) map[string]any {
@@ -97,9 +94,6 @@ func (p *predicate) eval(minor int, release string, look stepFacts) (value any, 
 	var missing *missingError
 	if errors.As(err, &missing) {
 		err = missing
-	}
-	if _, is := value.(bool); err == nil && p.asBool && !is {
-		err = fmt.Errorf("the predicate gives %s, neither true nor false", FormatFact(value))
 	}
 	return value, seen, err
 }
