@@ -51,7 +51,8 @@ packages:
 	fi
 
 # The record that `ghostread lab show` opens: every experiment on every
-# release. It takes some minutes and a quiet machine.
+# release, with the matrix of tools. It takes a quarter of an hour and a quiet
+# machine.
 record:
-	go run ./cmd/ghostread lab matrix --go $(RECORDED) --html "" --json lab/recorded.json
+	go run ./cmd/ghostread lab matrix --tools --go $(RECORDED) --html "" --json lab/recorded.json
 	gzip -9nf lab/recorded.json
