@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -324,14 +325,20 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// clean takes out of an output what is different on every machine.
+// addresses are those of heap and stacks, also as the race detector writes
+// them. Patterns that programs plant have all 16 digits.
+var addresses = regexp.MustCompile(`\b0x[0-9a-f]{10,12}\b`)
+
+// clean takes out of an output what is different on every machine and in every
+// run: directories and addresses.
 func (b *bench) clean(r release, dir string, out []byte) string {
 	text := strings.ToValidUTF8(string(out), "\uFFFD")
-	return strings.NewReplacer(
+	text = strings.NewReplacer(
 		dir, "$DIR",
 		b.temp, "$TEMP",
 		r.tc.Root, "$GOROOT",
 		filepath.Join(b.dir, "goroot"), "$GOROOTS",
 		b.dir, "$CACHE",
 	).Replace(text)
+	return addresses.ReplaceAllString(text, "0x…")
 }

@@ -233,8 +233,8 @@ func (b *bench) copied(e *Experiment, s *Step) (string, error) {
 // The lines and bytes of an output that a record keeps: as much as a reader
 // reads, from both ends.
 const (
-	keptLines = 160
-	keptBytes = 12 << 10
+	keptLines = 120
+	keptBytes = 8 << 10
 )
 
 func shorten(text string) string {

@@ -105,9 +105,16 @@ func each(n int, cases []string) {
 		}
 		rows = append(rows, []string{name, sign[verdict] + verdict, got, said})
 	}
+	if n > 1 {
+		return // many tools are compared: one table of all of them says more
+	}
+	title := "What the cases did"
+	if setting := os.Getenv("GODEBUG"); setting != "" {
+		title += " with GODEBUG=" + setting
+	}
 	picture, err := json.Marshal(map[string]interface{}{
 		"kind":    "table",
-		"title":   fmt.Sprintf("What was noticed, of %d processes a case", n),
+		"title":   title,
 		"columns": []string{"case", "verdict", "last result", "first words"},
 		"rows":    rows,
 		"notes":   []string{"D: stopped or reported in words that name the misuse. v: visible, not explained."},
