@@ -49,7 +49,7 @@ func Measure(ctx context.Context, opts Options) (*Record, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(b.temp)
-	rec := &Record{Version: FormatVersion, Tool: opts.Tool, Date: start.UTC().Truncate(time.Second), Host: thisHost()}
+	rec := &Record{Version: FormatVersion, Tool: opts.Tool, Tools: opts.Tools, Date: start.UTC().Truncate(time.Second), Host: thisHost()}
 	m := &matrix{bench: b, opts: opts}
 	for _, name := range opts.Releases {
 		r := find(ctx, name, local)

@@ -23,6 +23,7 @@ type Record struct {
 	Tool        string             `json:"tool"`          // the ghostread that measured
 	Date        time.Time          `json:"date"`
 	Took        time.Duration      `json:"took_ns"`
+	Tools       bool               `json:"tools,omitempty"`    // also with what takes minutes
 	Recorded    bool               `json:"recorded,omitempty"` // read from a file, not measured by this run
 	Host        Host               `json:"host"`
 	Releases    []ReleaseInfo      `json:"releases"`

@@ -169,7 +169,7 @@ func thisHost() Host {
 		}
 	}
 	if v, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		h.Kernel = strings.TrimSpace(string(v))
+		h.Kernel, _, _ = strings.Cut(strings.TrimSpace(string(v)), "-") // what follows names a build
 	}
 	return h
 }

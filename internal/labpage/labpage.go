@@ -87,7 +87,7 @@ func newPage(rec *lab.Record) *page {
 		Host:     host(rec.Host),
 		Kernel:   rec.Host.Kernel,
 		Tool:     rec.Tool,
-		Command:  command(rec.Releases),
+		Command:  command(rec),
 		Releases: rel,
 		CSS:      template.CSS(style),
 		Script:   template.JS(script),
@@ -129,16 +129,20 @@ func host(h lab.Host) string {
 	return strings.Join(parts, ", ")
 }
 
-// command returns what measures the same releases again.
-func command(list []lab.ReleaseInfo) string {
+// command returns what measures the same again.
+func command(rec *lab.Record) string {
+	text := "ghostread lab matrix"
+	if rec.Tools {
+		text += " --tools"
+	}
 	var asked []string
-	for _, r := range list {
+	for _, r := range rec.Releases {
 		asked = append(asked, r.Asked)
 	}
-	if len(asked) == 0 {
-		return "ghostread lab matrix"
+	if len(asked) > 0 {
+		text += " --go " + strings.Join(asked, ",")
 	}
-	return "ghostread lab matrix --go " + strings.Join(asked, ",")
+	return text
 }
 
 // counter gives out the numbers that make ids unique in a page.
