@@ -45,7 +45,8 @@ type built struct {
 	commands []string
 	output   string
 	ok       bool
-	err      error // the build could not be tried
+	lacks    string // what the machine does not have and cannot get
+	err      error  // the build could not be tried
 }
 
 // newBench returns a bench that keeps programs below dir, or in the user's
@@ -221,6 +222,12 @@ func (b *bench) build(ctx context.Context, r release, e *Experiment, s *Step, fi
 	prog, err := b.place(path.Join(e.Name, cmp.Or(s.folder(), s.Name)), files)
 	if err != nil {
 		return built{err: err}
+	}
+	if len(s.Build.Require) > 0 {
+		c := runChild(ctx, prog.dir, r.tc.Env(baseEnv()), r.tc.Go(), "mod", "download")
+		if c.status != 0 {
+			return built{lacks: fmt.Sprintf("%s cannot be had here: %s", strings.Join(s.Build.Require, ", "), lastLine(string(c.output)))}
+		}
 	}
 	binary, err := os.MkdirTemp(b.temp, e.Name+"-")
 	if err != nil {

@@ -140,7 +140,7 @@ func overall(releases []Judgment) (Verdict, string) {
 	switch {
 	case len(known) == 0:
 		if len(releases) > 0 {
-			summary = releases[0].Reason
+			summary = releases[len(releases)-1].Reason // the newest is what a reader has
 		}
 		return Unknown, summary
 	case len(known) > 1:

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -118,7 +119,11 @@ func listPatches(ctx context.Context, version string, local overlay.Toolchain, s
 	cmd.Dir, cmd.Env = os.TempDir(), local.Env(baseEnv())
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("which releases of Go %s there are is not known here: go list -m -versions golang.org/toolchain: %w", version, err)
+		why := err.Error()
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
+			why = lastLine(string(exit.Stderr))
+		}
+		return nil, fmt.Errorf("no release of Go %s is here, and which there are is not known: %s", version, why)
 	}
 	var found []string
 	for _, v := range strings.Fields(string(out)) {

@@ -18,6 +18,8 @@ func (b *bench) measure(ctx context.Context, r release, e *Experiment, s *Step, 
 	start := time.Now()
 	var run StepRun
 	switch {
+	case ready.lacks != "":
+		run = StepRun{Skipped: ready.lacks}
 	case len(s.Source) > 0:
 		run = s.runSource(r)
 	case s.Go != nil:
