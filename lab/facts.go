@@ -36,7 +36,9 @@ func readOutput(out []byte) (facts Facts, pictures []json.RawMessage, text strin
 			continue
 		}
 		if m := factLine.FindStringSubmatch(line); m != nil {
-			facts[m[1]] = factValue(m[2])
+			if value := strings.TrimSpace(m[2]); value != "" {
+				facts[m[1]] = factValue(value)
+			}
 		}
 		rest.WriteString(line)
 		rest.WriteByte('\n')
@@ -45,7 +47,6 @@ func readOutput(out []byte) (facts Facts, pictures []json.RawMessage, text strin
 }
 
 func factValue(s string) any {
-	s = strings.TrimSpace(s)
 	if n, err := strconv.Atoi(s); err == nil {
 		return n
 	}

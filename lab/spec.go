@@ -296,6 +296,8 @@ func (e *Experiment) check() error {
 		return fmt.Errorf("it has no lesson")
 	case len(e.Claims) == 0:
 		return fmt.Errorf("it judges no claim")
+	case slices.Contains(e.Claims, nil) || slices.Contains(e.Steps, nil):
+		return fmt.Errorf("a step or a claim is empty")
 	}
 	steps := map[string]bool{}
 	for _, s := range e.Steps {
