@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -83,6 +84,24 @@ func TestLoadErrors(t *testing.T) {
 				t.Errorf("Load: the error %q does not begin with the file", err)
 			}
 		})
+	}
+}
+
+// The example in the documentation is an experiment.
+func TestLoadDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../doc/lab.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("doc/lab.md has no block of YAML")
+	}
+	fsys := folder(example)
+	fsys["t/grow/main.go"] = fsys["t/count/main.go"]
+	if _, err := Load(fsys, "t"); err != nil {
+		t.Error(err)
 	}
 }
 

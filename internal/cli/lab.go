@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -78,22 +79,56 @@ func listExperiments(w io.Writer) error {
 	return tw.Flush()
 }
 
-// pick returns the experiments of these names, or all when there are none.
+// pick returns the experiments of these names, or all when there are none. A
+// name with a slash is a directory, with an experiment of the user's.
 func pick(names []string) ([]*lab.Experiment, error) {
-	known := lab.Names()
-	for _, name := range names {
-		if slices.Contains(known, name) {
-			continue
-		}
-		var b strings.Builder
-		fmt.Fprintf(&b, "there is no experiment %q", name)
-		for _, n := range near(name, known) {
-			fmt.Fprintf(&b, "\n\tdid you mean: %s", n)
-		}
-		b.WriteString("\n\tall experiments: ghostread lab list")
-		return nil, errors.New(b.String())
+	if len(names) == 0 {
+		return lab.Builtin()
 	}
-	return lab.Builtin(names...)
+	var picked []*lab.Experiment
+	for _, name := range names {
+		var some []*lab.Experiment
+		var err error
+		if strings.ContainsRune(filepath.ToSlash(name), '/') || name == "." {
+			some, err = own(name)
+		} else if slices.Contains(lab.Names(), name) {
+			some, err = lab.Builtin(name)
+		} else {
+			err = unknownExperiment(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		picked = append(picked, some...)
+	}
+	return picked, nil
+}
+
+// own reads an experiment of the user's.
+func own(dir string) ([]*lab.Experiment, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	some, err := lab.Load(os.DirFS(filepath.Dir(abs)), filepath.Base(abs))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no experiment.yaml\n\tto begin with a copy of one: ghostread lab source growth --dir %s", dir, dir)
+	}
+	return some, err
+}
+
+// unknownExperiment says which experiments may have been meant.
+func unknownExperiment(name string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "there is no experiment %q", name)
+	for _, n := range near(name, lab.Names()) {
+		fmt.Fprintf(&b, "\n\tdid you mean: %s", n)
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		fmt.Fprintf(&b, "\n\tfor the one in that directory: ./%s", name)
+	}
+	b.WriteString("\n\tall experiments: ghostread lab list")
+	return errors.New(b.String())
 }
 
 // measuring are the flags of the commands that measure.
@@ -119,8 +154,8 @@ func newLabRun(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "run experiment...",
 		Short:             "run experiments and say which claims hold",
-		Long:              "Run runs experiments with the Go release in PATH, or with those of --go, and says\nwhich claims hold. Status 3 says that some claim could not be decided.",
-		Example:           "  ghostread lab run growth\n  ghostread lab run phantom --go 1.23,1.26\n  ghostread lab run residue -v --html residue.html",
+		Long:              "Run runs experiments with the Go release in PATH, or with those of --go, and says\nwhich claims hold. A name with a slash is the directory of an experiment of your\nown. Status 3 says that some claim could not be decided.",
+		Example:           "  ghostread lab run growth\n  ghostread lab run phantom --go 1.23,1.26\n  ghostread lab run residue -v --html residue.html\n  ghostread lab run ./my-experiment",
 		ValidArgsFunction: completeExperiments,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
