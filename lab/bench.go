@@ -155,7 +155,13 @@ func (e *Experiment) goMod(s *Step) []byte {
 	var b strings.Builder
 	// The path needs a dot: without one, Go 1.19 takes the module for a part of
 	// the standard library (golang/go#61873).
-	fmt.Fprintf(&b, "module example.com/ghostread/lab/%s\n\ngo %s\n", path.Join(e.Name, cmp.Or(s.folder(), s.Name)), s.language())
+	name := strings.Map(func(r rune) rune {
+		if plainRune(r) {
+			return r
+		}
+		return '_'
+	}, path.Join(e.Name, cmp.Or(s.folder(), s.Name)))
+	fmt.Fprintf(&b, "module example.com/ghostread/lab/%s\n\ngo %s\n", name, s.language())
 	for _, r := range s.Build.Require {
 		fmt.Fprintf(&b, "\nrequire %s\n", r)
 	}
@@ -203,7 +209,7 @@ func (b *bench) prepare(ctx context.Context, r release, e *Experiment, s *Step) 
 	if err != nil {
 		return built{}, err
 	}
-	spec, err := json.Marshal([]any{r.info.Version, e.Name, s.folder(), s.Litmus, s.Build, s.language()})
+	spec, err := json.Marshal([]any{r.info.Version, files, s.Build})
 	if err != nil {
 		return built{}, err
 	}
@@ -224,8 +230,10 @@ func (b *bench) build(ctx context.Context, r release, e *Experiment, s *Step, fi
 		return built{err: err}
 	}
 	if len(s.Build.Require) > 0 {
-		c := runChild(ctx, prog.dir, r.tc.Env(baseEnv()), r.tc.Go(), "mod", "download")
-		if c.status != 0 {
+		limit, cancel := context.WithTimeout(ctx, buildTimeout)
+		c := runChild(limit, prog.dir, r.tc.Env(baseEnv()), r.tc.Go(), "mod", "download")
+		cancel()
+		if c.status != 0 || c.err != nil {
 			return built{lacks: fmt.Sprintf("%s cannot be had here: %s", strings.Join(s.Build.Require, ", "), lastLine(string(c.output)))}
 		}
 	}
@@ -247,11 +255,16 @@ func (b *bench) build(ctx context.Context, r release, e *Experiment, s *Step, fi
 		shown = append(shown, "-overlay="+s.overlayFile())
 	}
 	flags = append(append(flags, s.Build.Flags...), "-o", binary, ".")
-	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	limit, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
-	child := runChild(ctx, prog.dir, tc.Env(append(baseEnv(), list(s.Build.Env)...)), tc.Go(), flags...)
-	if err := ctx.Err(); err != nil {
+	child := runChild(limit, prog.dir, tc.Env(append(baseEnv(), list(s.Build.Env)...)), tc.Go(), flags...)
+	switch {
+	case ctx.Err() != nil:
+		return built{lacks: interrupted}
+	case limit.Err() != nil:
 		return built{err: fmt.Errorf("building took more than %v", buildTimeout)}
+	case child.err != nil:
+		return built{err: child.err}
 	}
 	return built{
 		dir:      prog.dir,
@@ -263,6 +276,9 @@ func (b *bench) build(ctx context.Context, r release, e *Experiment, s *Step, fi
 }
 
 const buildTimeout = 5 * time.Minute
+
+// interrupted is the reason of what did not run any more.
+const interrupted = "it was interrupted"
 
 // buildCommands are what a reader types to build a step's program.
 func (s *Step) buildCommands(r release, e *Experiment, build []string) []string {
@@ -321,11 +337,14 @@ func shownCommand(r release, env map[string]string, args ...string) string {
 	return strings.Join(words, " ")
 }
 
+// plainRune reports whether a path may have r wherever it is used.
+func plainRune(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./", r)
+}
+
 // quote makes one word of s for a shell.
 func quote(s string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./=:,@%+", r)
-	}
+	plain := func(r rune) bool { return plainRune(r) || strings.ContainsRune("=:,@%+", r) }
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
 	}

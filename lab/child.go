@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// maxOutput bounds what is kept of a child's output. A program that prints
-// more is cut off, not waited for.
+// maxOutput bounds what is kept of a child's output; the rest is dropped.
 const maxOutput = 4 << 20
 
 // child is how a child process ended.

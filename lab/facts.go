@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ func factValue(s string) any {
 	if n, err := strconv.Atoi(s); err == nil {
 		return n
 	}
-	if f, err := strconv.ParseFloat(s, 64); err == nil {
+	if f, err := strconv.ParseFloat(s, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
 		return f
 	}
 	if s == "true" || s == "false" {
@@ -117,6 +118,10 @@ func FormatFact(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
+	case float64:
+		if math.Abs(v) < 1e15 {
+			return strconv.FormatFloat(v, 'f', -1, 64)
+		}
 	case []any, map[string]any, []string:
 		data, err := json.Marshal(v)
 		if err != nil {

@@ -21,9 +21,10 @@ a == b
 picture: {"kind":"map"}
 picture: {"kind":
 empty =
+none = NaN
 `
 	facts, pictures, text := readOutput([]byte(out))
-	want := Facts{"load": 6.5, "inserts": 105, "swiss": true, "list": []any{"a", 1.0}, "word": "half a sentence"}
+	want := Facts{"load": 6.5, "inserts": 105, "swiss": true, "list": []any{"a", 1.0}, "word": "half a sentence", "none": "NaN"}
 	if diff := cmp.Diff(want, facts); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}

@@ -127,7 +127,7 @@ func overall(releases []Judgment) (Verdict, string) {
 		if !slices.Contains(verdicts, j.Verdict) {
 			verdicts = append(verdicts, j.Verdict)
 		}
-		of[j.Verdict] = append(of[j.Verdict], minorName(j.Release))
+		of[j.Verdict] = append(of[j.Verdict], j.Release)
 	}
 	known := slices.DeleteFunc(slices.Clone(verdicts), func(v Verdict) bool { return v == Unknown })
 	var parts []string
@@ -160,23 +160,34 @@ func minorName(release string) string {
 }
 
 // spans writes releases as ranges: 1.18-1.23, 1.25. Neighbours are those of
-// the list of all releases that were asked for.
+// the list of all releases that were asked for. Two releases with one minor
+// number keep their whole names.
 func spans(names []string, all []Judgment) string {
+	minors := map[string]int{}
+	for _, j := range all {
+		minors[minorName(j.Release)]++
+	}
+	short := func(release string) string {
+		if minor := minorName(release); minors[minor] == 1 {
+			return minor
+		}
+		return release
+	}
 	var parts []string
 	for i := 0; i < len(all); {
-		first := minorName(all[i].Release)
+		first := all[i].Release
 		if !slices.Contains(names, first) {
 			i++
 			continue
 		}
 		last := first
-		for i++; i < len(all) && slices.Contains(names, minorName(all[i].Release)); i++ {
-			last = minorName(all[i].Release)
+		for i++; i < len(all) && slices.Contains(names, all[i].Release); i++ {
+			last = all[i].Release
 		}
 		if first == last {
-			parts = append(parts, first)
+			parts = append(parts, short(first))
 		} else {
-			parts = append(parts, first+"-"+last)
+			parts = append(parts, short(first)+"-"+short(last))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -123,6 +123,7 @@ func TestOverall(t *testing.T) {
 		{"1.18.10:c 1.19.13:r 1.20.14:r 1.21.13:c", Depends, "confirmed on 1.18, 1.21; refuted on 1.19-1.20"},
 		{"1.18.10:u 1.19.13:r", Refuted, "refuted on 1.19; unknown on 1.18"},
 		{"1.18.10:u 1.19.13:u", Unknown, "why"},
+		{"1.22.1:c 1.22.12:r 1.23.12:r", Depends, "confirmed on 1.22.1; refuted on 1.22.12-1.23"},
 		{"1.18.10:n 1.19.13:p 1.20.14:n", Depends, "only in a racy program on 1.19; not seen on 1.18, 1.20"},
 	} {
 		letters := map[string]Verdict{"c": Confirmed, "r": Refuted, "u": Unknown, "n": NotSeen, "p": Racy}

@@ -1,12 +1,13 @@
 // Package lab runs experiments on Go's maps, memory and locks, on one Go
 // release or on many, and says what is true of claims about them.
 //
-// An [Experiment] is a folder of _experiments, built into ghostread: a
-// question, claims, small programs, and for each claim a predicate over what
-// the programs print. Claims and predicates are data, so a sceptic can read
-// what decides. A [Lab] prepares the toolchains, builds the programs with each
-// release and runs them as child processes with time limits; [Judge] gives
-// each claim a [Verdict] per release and one over all of them. Everything that
+// An [Experiment] is a folder, one of _experiments, which are built into
+// ghostread, or one of the user's: a question, claims, small programs, and for
+// each claim a predicate over what the programs print. Claims and predicates
+// are data, so a sceptic can read what decides. [Measure] prepares the
+// toolchains, builds the programs with each release and runs them as child
+// processes with time limits; [Experiment.Judge] gives each claim a [Verdict]
+// per release and one over all of them. Everything that
 // led to a verdict is in the [Record]: commands, outputs, facts, sources.
 //
 // There are three rules of evidence (see [Rule]): an exact experiment compares

@@ -3,8 +3,10 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/ghostread/ghostread/explore/overlay"
@@ -17,7 +19,7 @@ func (l *Litmus) read(dir fs.FS) error {
 	for _, name := range l.Files {
 		src, err := fs.ReadFile(dir, name)
 		if err != nil {
-			return err
+			return fmt.Errorf("litmus test: %w", err)
 		}
 		t, err := litmus.Parse(name, src)
 		if err != nil {
@@ -53,7 +55,7 @@ func RunLitmus(ctx context.Context, tests []*litmus.Test, o litmus.Options, name
 	if err != nil {
 		return StepRun{}, ReleaseInfo{}, err
 	}
-	r := release{info: ReleaseInfo{Minor: local.Minor(), Version: local.Version[len("go"):]}, tc: local}
+	r := release{info: ReleaseInfo{Minor: local.Minor(), Version: strings.TrimPrefix(local.Version, "go")}, tc: local}
 	if name != "" {
 		r = find(ctx, name, local)
 	}

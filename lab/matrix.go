@@ -92,7 +92,7 @@ type matrix struct {
 
 	mu    sync.Mutex
 	tasks [][]*task // by release, not yet begun
-	busy  []bool    // by release: somebody builds with it
+	busy  []int     // by release: how many build with it
 	alone []*task
 	done  int
 	all   int
@@ -110,7 +110,7 @@ type task struct {
 // lay makes a task of every step on every release.
 func (m *matrix) lay() [][]StepResult {
 	m.tasks = make([][]*task, len(m.releases))
-	m.busy = make([]bool, len(m.releases))
+	m.busy = make([]int, len(m.releases))
 	results := make([][]StepResult, len(m.opts.Experiments))
 	for i, e := range m.opts.Experiments {
 		for _, s := range e.Steps {
@@ -140,7 +140,7 @@ func (m *matrix) next() *task {
 	defer m.mu.Unlock()
 	pick := -1
 	for i, tasks := range m.tasks {
-		if len(tasks) > 0 && (pick < 0 || m.busy[pick] && !m.busy[i]) {
+		if len(tasks) > 0 && (pick < 0 || m.busy[pick] > m.busy[i]) {
 			pick = i
 		}
 	}
@@ -149,7 +149,7 @@ func (m *matrix) next() *task {
 	}
 	t := m.tasks[pick][0]
 	m.tasks[pick] = m.tasks[pick][1:]
-	m.busy[pick] = true
+	m.busy[pick]++
 	return t
 }
 
@@ -169,11 +169,11 @@ func (m *matrix) runShared(ctx context.Context) {
 func (m *matrix) work(ctx context.Context, t *task) {
 	defer func() {
 		m.mu.Lock()
-		m.busy[t.release] = false
+		m.busy[t.release]--
 		m.mu.Unlock()
 	}()
 	if ctx.Err() != nil {
-		t.run.Skipped = "it was interrupted"
+		t.run.Skipped = interrupted
 		return
 	}
 	ready, err := m.prepare(ctx, m.releases[t.release], t.experiment, t.step)
@@ -202,7 +202,7 @@ func (m *matrix) runAlone(ctx context.Context) {
 func (m *matrix) execute(ctx context.Context, t *task) {
 	name := t.run.Release
 	if ctx.Err() != nil {
-		t.run.Skipped = "it was interrupted"
+		t.run.Skipped = interrupted
 	} else {
 		r := m.releases[t.release]
 		*t.run = m.measure(ctx, r, t.experiment, t.step, t.ready)
@@ -302,7 +302,7 @@ func factOf(steps []StepResult, step string, release int, name string) (string, 
 		if list, is := v.([]any); is {
 			var words []string
 			for _, w := range list {
-				words = append(words, fmt.Sprint(w))
+				words = append(words, FormatFact(w))
 			}
 			return strings.Join(words, " "), true
 		}

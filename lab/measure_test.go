@@ -26,6 +26,7 @@ steps:
     program: p
     run: {args: [dice], times: 4}
     outcomes: {boom: 'fatal error: boom', odd: 'odd'}
+  - {name: forged, title: prints what is counted, program: p, run: {args: [forge], times: 2}, facts: {hits: '^hit'}}
   - {name: hung, title: hangs among many, program: p, run: {args: [hang], times: 2, timeout: 200ms}}
   - {name: broken, title: does not compile, program: broken}
   - {name: refused, title: must not compile, program: broken, build: {fails: true}, facts: {undefined: 'undefined: nowhere'}}
@@ -86,6 +87,10 @@ func main() {
 		fmt.Println("n = 1")
 		fmt.Println("fatal error: boom")
 		os.Exit(2)
+	case "forge":
+		fmt.Println("ok = yes")
+		fmt.Println("runs = 7")
+		fmt.Println("hits = 7")
 	case "env":
 		fmt.Println("procs =", runtime.GOMAXPROCS(0))
 		fmt.Println("gc =", os.Getenv("GOGC") != "")
@@ -149,6 +154,9 @@ func TestMeasure(t *testing.T) {
 		{"many", "ok", "0"},
 		{"many", "failed", "0"},
 		{"many", "n", "4"},
+		{"forged", "ok", "2"},
+		{"forged", "runs", "2"},
+		{"forged", "hits", "2"},
 		{"hung", "timeout", "2"},
 		{"refused", "fails", "true"},
 		{"refused", "undefined", "1"},

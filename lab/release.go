@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -30,6 +31,9 @@ func DefaultReleases(ctx context.Context) ([]string, error) {
 	for minor := Oldest; minor <= local.Minor(); minor++ {
 		names = append(names, "1."+strconv.Itoa(minor))
 	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("the go command in PATH is %s, for which the lab has no programs; name a release with --go 1.26", local.Version)
+	}
 	return names, nil
 }
 
@@ -39,11 +43,14 @@ type release struct {
 	tc   overlay.Toolchain
 }
 
+// releaseName is 1.22, 1.22.12 or 1.27rc1.
+var releaseName = regexp.MustCompile(`^(go)?1\.\d+(\.\d+|(rc|beta)\d+)?$`)
+
 // CheckRelease says what is wrong with the name of a release.
 func CheckRelease(name string) error {
 	minor := minorOf(name)
 	switch {
-	case minor < 0:
+	case !releaseName.MatchString(name):
 		return fmt.Errorf("%q is no release of Go; write 1.22 or 1.22.12", name)
 	case minor < Oldest:
 		return fmt.Errorf("the programs of the lab need Go 1.%d or later, and %s is older", Oldest, name)
@@ -65,7 +72,7 @@ func find(ctx context.Context, name string, local overlay.Toolchain) release {
 		return skip("%v", err)
 	}
 	version := strings.TrimPrefix(name, "go")
-	exact := strings.Count(version, ".") == 2 || strings.Contains(version, "rc")
+	exact := strings.Count(version, ".") == 2 || strings.ContainsAny(version, "rb")
 	switch {
 	case local.Version == "go"+version, !exact && local.Minor() == r.info.Minor:
 		r.tc = local

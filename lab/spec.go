@@ -356,7 +356,7 @@ func (e *Experiment) checkStep(s *Step) error {
 		}
 	}
 	for _, v := range []string{s.Since, s.Until, s.Language} {
-		if v != "" && minorOf(v) < 0 {
+		if v != "" && !releaseName.MatchString(v) {
 			return fmt.Errorf("%q is no release of Go", v)
 		}
 	}
@@ -408,7 +408,7 @@ func (e *Experiment) checkStep(s *Step) error {
 func multiline(pattern string) (*regexp.Regexp, error) { return regexp.Compile("(?m)" + pattern) }
 
 func (s *Step) addPattern(name, pattern string) error {
-	if !nameOf.MatchString(name) || s.patterns[name] != nil {
+	if !nameOf.MatchString(name) || s.patterns[name] != nil || slices.Contains(counters, name) {
 		return fmt.Errorf("fact %q: the name is taken, or is not lower case letters, digits and underscores", name)
 	}
 	re, err := multiline(pattern)

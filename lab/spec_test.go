@@ -59,6 +59,8 @@ func TestLoadErrors(t *testing.T) {
 		{"no release", "program: count", "program: count\n    since: '2.0'", "no release"},
 		{"bad pattern", "program: count", "program: count\n    outcomes: {bad: '('}", "fact bad"},
 		{"outcome twice", "program: count", "program: count\n    outcomes: {bad: x}\n    facts: {bad: y}", "taken"},
+		{"fact that is a counter", "program: count", "program: count\n    outcomes: {runs: x}", "taken"},
+		{"junk after a release", "program: count", "program: count\n    since: '1.22x'", "no release"},
 		{"no time", "program: count", "program: count\n    run: {timeout: soon}", "line 10"},
 		{"predicate of no step", "count.one == 1", "counts.one == 1", "unknown name counts"},
 		{"predicate that is no predicate", "count.one == 1", "1 + 1", "expected bool"},

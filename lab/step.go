@@ -43,7 +43,7 @@ func (b *bench) measure(ctx context.Context, r release, e *Experiment, s *Step, 
 		}
 	}
 	if ctx.Err() != nil {
-		run = StepRun{Skipped: "it was interrupted"}
+		run = StepRun{Skipped: interrupted}
 	}
 	run.Took = time.Since(start)
 	return run
@@ -100,6 +100,7 @@ func (b *bench) runProgram(ctx context.Context, r release, s *Step, ready built)
 		}
 		clean := b.clean(r, ready.dir, c.output)
 		facts, pictures, text := readOutput([]byte(clean))
+		s.dropCounted(facts, counted)
 		if run.Output == "" {
 			run.Output, run.Pictures = shorten(text), pictures
 		}
@@ -124,10 +125,20 @@ func (b *bench) runProgram(ctx context.Context, r release, s *Step, ready built)
 	return run
 }
 
+// dropCounted drops printed facts whose names are those of counters.
+func (s *Step) dropCounted(f Facts, counted bool) {
+	maps.DeleteFunc(f, func(name string, _ any) bool {
+		return s.patterns[name] != nil || counted && slices.Contains(counters, name)
+	})
+}
+
+// counters are the facts that count children, besides the outcomes.
+var counters = []string{"runs", "ok", "failed", "timeout"}
+
 // zero sets the facts that count children: what has not happened has happened
 // no times.
 func (s *Step) zero(f Facts) {
-	for _, name := range []string{"runs", "ok", "failed", "timeout"} {
+	for _, name := range counters {
 		f[name] = 0
 	}
 	for _, o := range s.Outcomes {
@@ -208,6 +219,7 @@ func (b *bench) runGo(ctx context.Context, r release, e *Experiment, s *Step) St
 	}
 	text := b.clean(r, dir, c.output)
 	facts, pictures, rest := readOutput([]byte(text))
+	s.dropCounted(facts, true)
 	facts["status"] = c.status
 	s.zero(facts)
 	facts["runs"] = 1

@@ -90,6 +90,14 @@ type block struct {
 	opts Options
 }
 
+// Visible returns s with its control characters made visible, for text from
+// programs that goes to a terminal.
+func Visible(s string) string {
+	var b block
+	b.plain(s)
+	return b.String()
+}
+
 func (b *block) plain(s string) {
 	for i, r := range s {
 		switch {

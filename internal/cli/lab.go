@@ -101,7 +101,25 @@ func pick(names []string) ([]*lab.Experiment, error) {
 		}
 		picked = append(picked, some...)
 	}
-	return picked, nil
+	return picked, distinct(picked)
+}
+
+// distinct refuses experiments that a reader could not tell apart.
+func distinct(picked []*lab.Experiment) error {
+	names, claims := map[string]bool{}, map[string]string{}
+	for _, e := range picked {
+		if names[e.Name] {
+			return fmt.Errorf("two experiments are called %s: run them one by one, or rename a directory", e.Name)
+		}
+		names[e.Name] = true
+		for _, c := range e.Claims {
+			if other := claims[c.ID]; other != "" {
+				return fmt.Errorf("%s and %s both judge claim %s: run them one by one, or give the claim another id", other, e.Name, c.ID)
+			}
+			claims[c.ID] = e.Name
+		}
+	}
+	return nil
 }
 
 // own reads an experiment of the user's.
@@ -110,11 +128,10 @@ func own(dir string) ([]*lab.Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	some, err := lab.Load(os.DirFS(filepath.Dir(abs)), filepath.Base(abs))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no experiment.yaml\n\tto begin with a copy of one: ghostread lab source growth --dir %s", dir, dir)
+	if _, err := os.Stat(filepath.Join(abs, "experiment.yaml")); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no experiment.yaml\n\tto begin with a copy of one: ghostread lab source growth --dir %s", dir, filepath.Join(dir, "growth"))
 	}
-	return some, err
+	return lab.Load(os.DirFS(filepath.Dir(abs)), filepath.Base(abs))
 }
 
 // unknownExperiment says which experiments may have been meant.
@@ -313,8 +330,9 @@ the files that go build -overlay takes.`,
 				return err
 			}
 			if dir == "" {
-				dir = "ghostread-" + args[0]
+				dir = "ghostread-" + picked[0].Name
 			}
+			dir = filepath.Clean(dir)
 			if _, err := os.Stat(dir); err == nil {
 				return fmt.Errorf("%s is there already\n\ttry: ghostread lab source %s --dir %s-2", dir, args[0], dir)
 			}

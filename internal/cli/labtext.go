@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -16,7 +15,7 @@ const textWidth = 96
 
 // printRecord prints experiments with what became of their claims.
 func printRecord(out io.Writer, rec *lab.Record, verbose bool) error {
-	w := bufio.NewWriter(out)
+	w := new(strings.Builder)
 	for i, e := range rec.Experiments {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -38,7 +37,8 @@ func printRecord(out io.Writer, rec *lab.Record, verbose bool) error {
 		}
 	}
 	printReleases(w, rec)
-	return w.Flush()
+	_, err := io.WriteString(out, report.Visible(w.String())) // it has what programs printed
+	return err
 }
 
 // printSteps says what ran, and of what failed why.
@@ -101,7 +101,7 @@ func verdictWords(c lab.ClaimResult) string {
 
 // printSummary prints a line for each claim.
 func printSummary(out io.Writer, rec *lab.Record) error {
-	w := bufio.NewWriter(out)
+	w := new(strings.Builder)
 	for _, e := range rec.Experiments {
 		fmt.Fprintf(w, "%s: %s\n", e.Name, e.Title)
 		printSteps(w, e, false)
@@ -113,7 +113,8 @@ func printSummary(out io.Writer, rec *lab.Record) error {
 		}
 	}
 	printReleases(w, rec)
-	return w.Flush()
+	_, err := io.WriteString(out, report.Visible(w.String())) // it has what programs printed
+	return err
 }
 
 // printReleases says where it was measured and what it comes to.

@@ -164,6 +164,7 @@ type hexByte struct {
 const (
 	hexWidth = 16
 	maxHex   = 4096
+	maxMark  = 300 // bytes of text, which stands at every run of its mark
 )
 
 func drawHex(raw json.RawMessage) (template.HTML, error) {
@@ -193,7 +194,13 @@ func drawHex(raw json.RawMessage) (template.HTML, error) {
 	}
 	v := hexView{Diff: len(before) > 0}
 	markAt := make([]int, len(data)) // index into Marks, counted from 1
+	if len(p.Marks) > maxHex {
+		return "", fmt.Errorf("%d marks on %d bytes", len(p.Marks), len(data))
+	}
 	for i, m := range p.Marks {
+		if len(m.Text) > maxMark {
+			return "", fmt.Errorf("the text of marks[%d] has %d bytes, %d are drawn", i, len(m.Text), maxMark)
+		}
 		if m.Offset < 0 || m.Size < 0 || m.Offset > len(data) || m.Size > len(data)-m.Offset {
 			return "", fmt.Errorf("marks[%d] (%s) is at %d+%d of %d bytes", i, m.Text, m.Offset, m.Size, len(data))
 		}

@@ -40,6 +40,7 @@ type parser struct {
 	set   map[string]bool
 	held  []string // mutexes that the thread holds here
 	size  int      // statements of the thread so far
+	depth int      // of parentheses that are open
 }
 
 func (p *parser) fail(pos Pos, format string, args ...any) {
@@ -394,12 +395,20 @@ func (p *parser) observable(w word) {
 	}
 }
 
+// maxDepth of parentheses is far above what a condition needs, and below what
+// the stack holds.
+const maxDepth = 100
+
 // cond reads a condition; && binds closer than ||.
 func (p *parser) cond(known func(word)) Cond {
 	return p.join("||", func() Cond {
 		return p.join("&&", func() Cond {
-			if p.accept("(") {
+			if w := p.peek(); p.accept("(") {
+				if p.depth++; p.depth > maxDepth {
+					p.fail(w.pos, "more than %d parentheses in one another", maxDepth)
+				}
 				c := p.cond(known)
+				p.depth--
 				p.want(")", "to close the condition")
 				return c
 			}
