@@ -115,7 +115,7 @@ func (s *Step) look(r release) (Facts, string, error) {
 		if count > shownMatches {
 			fmt.Fprintf(&out, "... %d more\n", count-shownMatches)
 		}
-		fmt.Fprintf(&out, "%s = %d\t(lines that match %s in %s)\n", q.Fact, count, q.Find, place)
+		fmt.Fprintf(&out, "%s = %d\t(matches of %s in %s)\n", q.Fact, count, q.Find, place)
 		facts[q.Fact] = count
 	}
 	return facts, out.String(), nil

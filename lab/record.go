@@ -210,7 +210,7 @@ func (r *Record) Pick(names []string) ([]ExperimentResult, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(r.Experiments, func(e ExperimentResult) bool { return e.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("the record has no experiment %q", name)
+			return nil, fmt.Errorf("the record has no experiment %q\n\twhat it has: ghostread lab show", name)
 		}
 		picked = append(picked, r.Experiments[i])
 	}

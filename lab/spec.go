@@ -142,7 +142,7 @@ type Run struct {
 	Alone   bool // nothing else may run meanwhile
 }
 
-// Search counts the lines of GOROOT/src that match an expression.
+// Search counts the matches of an expression in GOROOT/src.
 type Search struct {
 	Fact  string
 	Files []string // globs below GOROOT/src; _test.go files are left out

@@ -323,7 +323,12 @@ library: with --go, source also makes those changes for that release and writes
 the files that go build -overlay takes.`,
 		Example:           "  ghostread lab source growth\n  ghostread lab source phantom --go 1.22 --dir /tmp/phantom",
 		ValidArgsFunction: completeExperiments,
-		Args:              cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("source takes one experiment, and was given %d\n\tall experiments: ghostread lab list", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			picked, err := pick(args)
 			if err != nil {

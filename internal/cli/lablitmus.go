@@ -19,6 +19,9 @@ import (
 	"github.com/ghostread/ghostread/lab/litmus"
 )
 
+// maxIterations of a litmus test take more than half an hour.
+const maxIterations = 1_000_000_000
+
 // newLabLitmus returns the command that runs a litmus test of the user's.
 func newLabLitmus(s *session) *cobra.Command {
 	var release string
@@ -43,8 +46,8 @@ format of the file is described in doc/litmus.md.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if iterations < 1 {
-				return fmt.Errorf("--iterations %d: want at least one", iterations)
+			if iterations < 1 || iterations > maxIterations {
+				return fmt.Errorf("--iterations %d: want 1 to %d", iterations, maxIterations)
 			}
 			src, err := os.ReadFile(args[0])
 			if err != nil {

@@ -100,7 +100,7 @@ func viewBar(b bar, scale float64) barView {
 
 // number writes three significant digits, and whole numbers whole.
 func number(f float64) string {
-	if f >= 100 {
+	if f >= 100 && f < 1e15 {
 		return large(int64(math.Round(f)))
 	}
 	return strconv.FormatFloat(f, 'g', 3, 64)

@@ -393,12 +393,20 @@ func (ch *chooser) read(i int) {
 }
 
 // visible reports whether read r may observe write w, -1 for the initial one:
-// r does not happen before w, and no other write is between them. A read that
-// synchronizes passes over synchronizing writes between them: their order
-// has decided already.
+// r does not happen before w, and no other write is between them. For a read
+// that synchronizes, a write that does is between them also if it only comes
+// earlier in the order of those: else two additions could both observe one
+// ordinary write that both happen after.
 func (ch *chooser) visible(r, w int) bool {
 	if w >= 0 && (w == r || ch.before[w]&(1<<r) != 0) {
 		return false
+	}
+	if w >= 0 && ch.events[r].sync {
+		for o, e := range ch.events {
+			if e.sync && e.write && e.v == ch.events[r].v && o != r && ch.place[o] < ch.place[r] && ch.overwrites(o, w) {
+				return false
+			}
+		}
 	}
 	for b := ch.before[r]; b != 0; b &= b - 1 {
 		o := bits.TrailingZeros64(b)
