@@ -155,13 +155,6 @@ var x
 thread { r0 = atomic.Add(x, 1) }
 thread { r1 = atomic.Add(x, 1) }
 exists x != 2 || r0 == r1`, "x=2 r0=1 r1=2 sc\nx=2 r0=2 r1=1 sc\n"},
-		{"nor is one after an ordinary store that both happen after", `
-test t
-var x
-mutex m
-thread { lock m; x = 1; unlock m; r0 = atomic.Add(x, 1) }
-thread { lock m; r1 = atomic.Swap(x, 2); unlock m }
-exists r0 == 2 && r1 == 1`, "r0=2 r1=0 sc\nr0=2 r1=2 sc\nr0=3 r1=1 sc\n"},
 		{"plain additions are lost", `
 test t
 var x

@@ -110,6 +110,34 @@ func rounds(t *testing.T, n int) int {
 	return n
 }
 
+// TestRandom found it: two atomic operations must not both observe one ordinary
+// write that both happen after.
+func TestAtomicAfterOrdinary(t *testing.T) {
+	test, err := Parse("t", []byte(`
+test t
+var x = 0, y = 1
+mutex m
+thread { lock m; x = 1; unlock m; lock m; r0 = x; unlock m; r1 = atomic.Add(x, 1) }
+thread { lock m; r2 = y; unlock m; lock m; r3 = atomic.Swap(x, 2); unlock m }
+exists x == 0 || y == 0 || r0 == 0 || r1 == 2 && r3 == 1 || r2 == 0
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := compile(test)
+	sc := &machine{code: c}
+	if err := sc.run(); err != nil {
+		t.Fatal(err)
+	}
+	allowed, err := c.allowed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(keys(sc.ends), keys(allowed)); diff != "" {
+		t.Errorf("allowed (-sc +got):\n%s", diff)
+	}
+}
+
 // TestRandom holds what ties the models together, on random tests:
 // interleavings and races are those of the oracle; sequential consistency is
 // part of x86-TSO, which is part of what Go allows, because Go's compiler is
