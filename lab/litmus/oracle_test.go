@@ -429,7 +429,7 @@ func readsFromFirst(c *code) map[string]Outcome {
 					return // there is an order of them, though neither happens before the other
 				}
 				if sync := n.in.op.synchronizes() && m.in.op.synchronizes(); sync && place[o] < place[r] {
-					if w < 0 || nodes[w].in.op.synchronizes() && place[w] < place[o] {
+					if w < 0 || before[w][o] || nodes[w].in.op.synchronizes() && place[w] < place[o] {
 						return // not the last one
 					}
 				}
