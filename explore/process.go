@@ -18,6 +18,7 @@ import (
 
 	"github.com/ghostread/ghostread/explore/event"
 	"github.com/ghostread/ghostread/explore/wire"
+	"github.com/ghostread/ghostread/internal/procgroup"
 )
 
 // Program is a test binary that was built with [Patch], and how it is run.
@@ -93,7 +94,7 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 	cmd.ExtraFiles = []*os.File{out} // becomes wire.ResultFD
 	cmd.Stderr = &r.stderr
 	cmd.WaitDelay = time.Second
-	ownGroup(cmd)
+	procgroup.Own(cmd)
 	err = cmd.Start()
 	out.Close()
 	if err != nil {
@@ -107,7 +108,7 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 	waited := make(chan error, 1)
 	go func() {
 		err := cmd.Wait()
-		killGroup(cmd)
+		procgroup.Kill(cmd)
 		waited <- err
 	}()
 	readErr := r.read(in, record)

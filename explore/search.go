@@ -11,6 +11,7 @@ import (
 
 	"github.com/ghostread/ghostread/explore/wire"
 	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/internal/procgroup"
 )
 
 // candidate is what a search process took for a finding.
@@ -312,7 +313,7 @@ func (p Program) plain(ctx context.Context, test string, short bool) (*plainRun,
 	cmd.Dir = p.Dir
 	cmd.Env = append(cmd.Environ(), p.Env...)
 	cmd.WaitDelay = time.Second
-	ownGroup(cmd)
+	procgroup.Own(cmd)
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

@@ -5,8 +5,9 @@ import (
 	"context"
 	"os/exec"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/ghostread/ghostread/internal/procgroup"
 )
 
 // maxOutput bounds what is kept of a child's output; the rest is dropped.
@@ -27,8 +28,7 @@ func runChild(ctx context.Context, dir string, env []string, name string, args .
 	cmd.Dir, cmd.Env = dir, env
 	out := &limited{}
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	procgroup.Own(cmd)
 	cmd.WaitDelay = 2 * time.Second // what left the group may hold the pipes
 	err := cmd.Run()
 	c := child{output: out.bytes(), timeout: ctx.Err() != nil}
@@ -36,7 +36,7 @@ func runChild(ctx context.Context, dir string, env []string, name string, args .
 		c.err = err
 		return c
 	}
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // most often nobody is left
+	procgroup.Kill(cmd)
 	c.status = cmd.ProcessState.ExitCode()
 	return c
 }

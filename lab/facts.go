@@ -119,7 +119,7 @@ func FormatFact(v any) string {
 	case string:
 		return v
 	case float64:
-		if math.Abs(v) < 1e15 {
+		if math.Abs(v) < 1e18 {
 			return strconv.FormatFloat(v, 'f', -1, 64)
 		}
 	case []any, map[string]any, []string:

@@ -250,7 +250,7 @@ func (e *Experiment) sourceFiles(s *Step) []string {
 	}
 	var names []string
 	_ = fs.WalkDir(e.dir, s.folder(), func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && path.Base(name) != sumFile && !strings.HasSuffix(name, ".gitkeep") {
+		if err == nil && !d.IsDir() && path.Base(name) != sumFile {
 			if info, err := d.Info(); err == nil && info.Size() > 0 { // an empty .s file says nothing
 				names = append(names, name)
 			}

@@ -48,7 +48,6 @@ func Builtin(names ...string) ([]*Experiment, error) {
 // error names the file and, where YAML gives one, the line.
 func Load(dir fs.FS, names ...string) ([]*Experiment, error) {
 	var all []*Experiment
-	claims := map[string]string{}
 	for _, folder := range names {
 		name := path.Join(folder, "experiment.yaml")
 		sub, err := fs.Sub(dir, folder)
@@ -63,15 +62,31 @@ func Load(dir fs.FS, names ...string) ([]*Experiment, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		all = append(all, e)
+	}
+	if err := Distinct(all); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Distinct is an error if a reader could not tell the experiments apart, by
+// their names or by the claims that they judge.
+func Distinct(experiments []*Experiment) error {
+	names, claims := map[string]bool{}, map[string]string{}
+	for _, e := range experiments {
+		if names[e.Name] {
+			return fmt.Errorf("two experiments are called %s: run them one by one, or rename a directory", e.Name)
+		}
+		names[e.Name] = true
 		for _, c := range e.Claims {
 			if other := claims[c.ID]; other != "" {
-				return nil, fmt.Errorf("%s: claim %s is judged by %s already", name, c.ID, other)
+				return fmt.Errorf("%s/experiment.yaml: claim %s is judged by %s already: run them one by one, or give the claim another id", e.Name, c.ID, other)
 			}
 			claims[c.ID] = e.Name
 		}
-		all = append(all, e)
 	}
-	return all, nil
+	return nil
 }
 
 // Experiment is a question with the steps that answer it.

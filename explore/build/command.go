@@ -6,8 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/ghostread/ghostread/internal/procgroup"
 )
 
 // goCommand runs the toolchain's go command in the user's directory.
@@ -81,8 +82,7 @@ func run(ctx context.Context, dir string, env []string, name string, args ...str
 	cmd.Dir, cmd.Env = dir, env
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	procgroup.Own(cmd)
 	cmd.WaitDelay = 5 * time.Second // a grandchild may have left the group and hold the pipes
 	err = cmd.Run()
 	return out.Bytes(), errs.Bytes(), err

@@ -101,25 +101,7 @@ func pick(names []string) ([]*lab.Experiment, error) {
 		}
 		picked = append(picked, some...)
 	}
-	return picked, distinct(picked)
-}
-
-// distinct refuses experiments that a reader could not tell apart.
-func distinct(picked []*lab.Experiment) error {
-	names, claims := map[string]bool{}, map[string]string{}
-	for _, e := range picked {
-		if names[e.Name] {
-			return fmt.Errorf("two experiments are called %s: run them one by one, or rename a directory", e.Name)
-		}
-		names[e.Name] = true
-		for _, c := range e.Claims {
-			if other := claims[c.ID]; other != "" {
-				return fmt.Errorf("%s and %s both judge claim %s: run them one by one, or give the claim another id", other, e.Name, c.ID)
-			}
-			claims[c.ID] = e.Name
-		}
-	}
-	return nil
+	return picked, lab.Distinct(picked)
 }
 
 // own reads an experiment of the user's.

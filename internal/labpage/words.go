@@ -156,10 +156,6 @@ func duration(d time.Duration) string {
 
 // value writes a fact. Very long ones are cut: the record has them.
 func value(v any) string {
-	// Numbers that were read from JSON are floats; whole ones have no point.
-	if f, ok := v.(float64); ok && f == float64(int64(f)) {
-		v = int64(f)
-	}
 	s := lab.FormatFact(v)
 	if r := []rune(s); len(r) > maxFact {
 		s = string(r[:maxFact]) + " … (cut)"

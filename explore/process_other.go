@@ -1,8 +1,0 @@
-//go:build !unix
-
-package explore
-
-import "os/exec"
-
-func ownGroup(cmd *exec.Cmd)  {}
-func killGroup(cmd *exec.Cmd) {}

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package procgroup
+
+import "os/exec"
+
+// Own does nothing where there are no process groups.
+func Own(*exec.Cmd) {}
+
+// Kill does nothing where there are no process groups.
+func Kill(*exec.Cmd) {}
