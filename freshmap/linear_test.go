@@ -121,7 +121,7 @@ func newRecording[K, V comparable](t *testing.T, m pointMap[K, V], s shape[K, V]
 	return r
 }
 
-type op = linear.Op[linear.Action]
+type histOp = linear.Op[linear.Action]
 
 // A worker makes operations on the hot keys.
 type worker[K, V comparable] struct {
@@ -130,7 +130,7 @@ type worker[K, V comparable] struct {
 	rng    *rand.Rand
 	serial int64
 	last   [hot]V // what it saw last, for CompareAndSwap
-	ops    []op
+	ops    []histOp
 }
 
 // act makes one operation and records it. Only the call of the map lies
@@ -228,7 +228,7 @@ func (w *worker[K, V]) act() {
 			w.last[i] = got
 		}
 	}
-	w.ops = append(w.ops, op{Client: w.client, Call: call, Return: ret, Action: a})
+	w.ops = append(w.ops, histOp{Client: w.client, Call: call, Return: ret, Action: a})
 }
 
 // kind draws an operation: a third are loads, few concern the whole map.
@@ -350,7 +350,7 @@ func (r *recording[K, V]) run(seed uint64) error {
 		stop.Store(true)
 		churning.Wait()
 
-		var history []op
+		var history []histOp
 		for _, w := range workers {
 			history = append(history, w.ops...)
 		}
@@ -358,7 +358,7 @@ func (r *recording[K, V]) run(seed uint64) error {
 		// have removed fillers, but churn has not left any.
 		now := r.clock.Add(1)
 		quiet := func(a linear.Action) {
-			history = append(history, op{Client: -1, Call: now, Return: now, Action: a})
+			history = append(history, histOp{Client: -1, Call: now, Return: now, Action: a})
 		}
 		quiet(linear.Action{Kind: linear.Len, Got: int64(r.m.Len())})
 		quiet(linear.Action{Kind: linear.All, Keys: r.look()})
@@ -375,12 +375,12 @@ func (r *recording[K, V]) run(seed uint64) error {
 
 // check looks for an explanation of the history of a round and remembers in
 // which states it can have ended.
-func (r *recording[K, V]) check(history []op) (err error) {
+func (r *recording[K, V]) check(history []histOp) (err error) {
 	if r.plan.whole {
 		r.whole, err = linear.Check(r.whole, history, linear.Whole)
 		return err
 	}
-	var parts [hot][]op
+	var parts [hot][]histOp
 	for _, o := range history {
 		switch o.Action.Kind {
 		case linear.Clear:
@@ -417,9 +417,9 @@ func record[K, V comparable](t *testing.T, s shape[K, V], p plan, opts ...freshm
 	t.Logf("%d operations, %d cycles of growth and shrinking", r.ops, r.churns.Load())
 }
 
-// short returns a plan with a tenth of the rounds in short mode, and under the
+// shortPlan returns a plan with a tenth of the rounds in short mode, and under the
 // race detector, which is as much slower.
-func short(p plan) plan {
+func shortPlan(p plan) plan {
 	if testing.Short() {
 		p.rounds = max(1, p.rounds/10)
 	}
@@ -435,7 +435,7 @@ var intInt = shape[int, int]{
 // TestPointOperationsAreLinearizable checks each key of maps of many types,
 // with growth and shrinking going on, and with Clear, snapshots and Range.
 func TestPointOperationsAreLinearizable(t *testing.T) {
-	p := short(plan{workers: 4, rounds: 40, ops: 1500, clear: false, snapshots: true, ranges: true, fillers: 400})
+	p := shortPlan(plan{workers: 4, rounds: 40, ops: 1500, clear: false, snapshots: true, ranges: true, fillers: 400})
 	cleared := p
 	cleared.clear = true
 	t.Run("int int", func(t *testing.T) {
@@ -478,7 +478,7 @@ func TestPointOperationsAreLinearizable(t *testing.T) {
 // TestWholeMapIsLinearizable checks that Clear and Snapshot concern all keys at
 // one moment.
 func TestWholeMapIsLinearizable(t *testing.T) {
-	p := short(plan{workers: 3, rounds: 150, ops: 250, clear: true, snapshots: true, fillers: 300, whole: true})
+	p := shortPlan(plan{workers: 3, rounds: 150, ops: 250, clear: true, snapshots: true, fillers: 300, whole: true})
 	t.Run("int int", func(t *testing.T) { record(t, intInt, p) })
 	t.Run("boxed wide", func(t *testing.T) { record(t, boxedWide, p) })
 	t.Run("without others", func(t *testing.T) {
@@ -639,27 +639,27 @@ var boxedWide = shape[boxedKey, [3]uint64]{
 	},
 }
 
-// padded has bytes that belong to no field, and ends in the middle of a word.
-type padded struct {
+// paddedValue has bytes that belong to no field, and ends in the middle of a word.
+type paddedValue struct {
 	a uint8
 	b int64
 	c uint32
 }
 
-var stringPadded = shape[string, padded]{
+var stringPadded = shape[string, paddedValue]{
 	key:  stringInt.key,
-	make: func(n int64) padded { return padded{uint8(n), n, uint32(n) * 7} },
-	id: func(v padded) int64 {
-		if v != (padded{uint8(v.b), v.b, uint32(v.b) * 7}) {
+	make: func(n int64) paddedValue { return paddedValue{uint8(n), n, uint32(n) * 7} },
+	id: func(v paddedValue) int64 {
+		if v != (paddedValue{uint8(v.b), v.b, uint32(v.b) * 7}) {
 			return -1
 		}
 		return v.b
 	},
 }
 
-type object struct{ a, b int64 }
+type numbered struct{ a, b int64 }
 
-func (o *object) number() int64 {
+func (o *numbered) number() int64 {
 	if o.b != -o.a {
 		return -1
 	}
@@ -667,26 +667,26 @@ func (o *object) number() int64 {
 }
 
 // Two pointers are two values, so a number has one of them.
-var intPointer = func() shape[int, *object] {
+var intPointer = func() shape[int, *numbered] {
 	var known sync.Map // the fillers, which are made again to be compared
-	return shape[int, *object]{
+	return shape[int, *numbered]{
 		key: func(i int) int { return -i },
-		make: func(n int64) *object {
-			o := &object{n, -n}
+		make: func(n int64) *numbered {
+			o := &numbered{n, -n}
 			if n < 1<<40 {
 				known, _ := known.LoadOrStore(n, o)
-				return known.(*object)
+				return known.(*numbered)
 			}
 			return o
 		},
-		id: (*object).number,
+		id: (*numbered).number,
 	}
 }()
 
 // pointerAny has new keys in each map: pointers, as such.
-func pointerAny() shape[*object, any] {
-	keys := make([]object, 1<<14)
-	return shape[*object, any]{key: func(i int) *object { return &keys[i] }, make: intAny.make, id: intAny.id}
+func pointerAny() shape[*numbered, any] {
+	keys := make([]numbered, 1<<14)
+	return shape[*numbered, any]{key: func(i int) *numbered { return &keys[i] }, make: intAny.make, id: intAny.id}
 }
 
 var intAny = shape[int, any]{
@@ -697,7 +697,7 @@ var intAny = shape[int, any]{
 		case 0:
 			return n
 		case 1:
-			return object{n, -n}
+			return numbered{n, -n}
 		case 2:
 			return [1]int64{n}
 		}
@@ -708,7 +708,7 @@ var intAny = shape[int, any]{
 		switch v := v.(type) {
 		case int64:
 			n, kind = v, 0
-		case object:
+		case numbered:
 			n, kind = v.number(), 1
 		case [1]int64:
 			n, kind = v[0], 2

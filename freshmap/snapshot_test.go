@@ -266,9 +266,9 @@ func snapshotSeesPrefix[K, V comparable](t *testing.T, s shape[K, V]) {
 	wantNothingKept(t, m)
 }
 
-// step is what a writer of TestSnapshotIsConsistentCut stores: the number of
+// cutStep is what a writer of TestSnapshotIsConsistentCut stores: the number of
 // the write, and the numbers it had just read from the other writers.
-type step struct {
+type cutStep struct {
 	n    int64
 	read [3]int64
 }
@@ -287,14 +287,14 @@ func TestSnapshotIsConsistentCut(t *testing.T) {
 		want = 80
 	}
 
-	m := freshmap.New[int, step]()
+	m := freshmap.New[int, cutStep]()
 	var stop atomic.Bool
 	var running sync.WaitGroup
 	for w := range writers {
 		rng := rand.New(rand.NewPCG(seed, uint64(w)))
 		running.Go(func() {
 			for n := int64(1); !stop.Load(); n++ {
-				v := step{n: n}
+				v := cutStep{n: n}
 				for o := range writers {
 					if got, ok := m.Load(key(o, rng.Int64N(width))); ok && o != w {
 						v.read[o] = got.n
@@ -313,7 +313,7 @@ func TestSnapshotIsConsistentCut(t *testing.T) {
 		for !stop.Load() {
 			n := rng.IntN(3000)
 			for i := range n {
-				m.Store(-1-i, step{})
+				m.Store(-1-i, cutStep{})
 			}
 			for i := range n {
 				m.Delete(-1 - i)
@@ -325,7 +325,7 @@ func TestSnapshotIsConsistentCut(t *testing.T) {
 	for range want {
 		s := m.Snapshot()
 		runtime.Gosched() // writers go on before it is read
-		var values [writers][width]step
+		var values [writers][width]cutStep
 		var latest [writers]int64
 		for k, v := range s.All() {
 			if k >= 0 {
@@ -367,7 +367,7 @@ func TestSnapshotIsConsistentCut(t *testing.T) {
 
 // prefix compares the values of one writer with what its writes 1 to last
 // leave.
-func prefix(values []step, last int64, deletes func(int64) bool) error {
+func prefix(values []cutStep, last int64, deletes func(int64) bool) error {
 	width := int64(len(values))
 	for i := range width {
 		n := last - (last-i+width)%width // the last write to this key
