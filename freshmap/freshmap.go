@@ -1,0 +1,314 @@
+// Package freshmap provides a concurrent map whose reads stay right, and fast,
+// while it grows.
+//
+// A [Map] is a hash table in small segments. One that fills is replaced by a
+// wider one or by two; no write ever moves more than the entries of a segment,
+// and no read waits for it. Readers take no lock. Writers lock one of a few
+// stripes.
+//
+// The package is made for maps that many goroutines read and write at once, and
+// that hold from a few to many million entries. A plain map with a mutex is
+// smaller for a handful of entries and for a single goroutine. The package does
+// not order its keys, does not expire them, and has no transactions over several
+// keys; [Map.Snapshot] reads many keys at one moment.
+//
+// Inside, it reads and writes memory of its own layout through package unsafe,
+// but only with atomic operations where two goroutines can meet, so the race
+// detector and the Go memory model find nothing to object to.
+package freshmap
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// A Map is like a map[K]V that any number of goroutines may use at once. The
+// zero Map is empty and ready for use. A Map must not be copied after first
+// use.
+//
+// Every method but Range, its siblings, Len and Stats takes effect at one
+// moment between its call and its return (it is linearizable;
+// TestLinearizable). Load never waits, whatever writers do (TestStalledWriter).
+//
+// The functions given to LoadOrCompute and Compute run while their key is
+// locked. They must not call methods of the same map.
+//
+// Keys are compared with ==. A key that is an interface with an incomparable
+// value panics as it does in a map. A key that is not equal to itself, like
+// NaN, can be stored but not be found again.
+type Map[K comparable, V any] struct {
+	// What a Load of word keys needs comes first, in one cache line.
+	fast       unsafe.Pointer // root, if keys and values allow the fast path
+	seed       uint64
+	multiplier uint64
+	root       unsafe.Pointer // nil until the first write
+	hashes     hashKind
+	layout
+
+	stripeBits uint
+	stripes    []stripe
+	secret     maphash.Seed
+	hasher     func(K) uint64
+	options    options
+
+	directory atomic.Pointer[directory]
+	structure sync.Mutex // guards what follows, and the directory against other writers of it
+	depths    [65]int    // segments of each depth
+	segments  int
+
+	work   queue
+	epoch  atomic.Uint64 // counts snapshots
+	cow    atomic.Uint64 // epoch of the newest open snapshot, or 0
+	opened snapshots
+	counts counters
+	once   sync.Once
+}
+
+// A stripe is the lock of all keys whose hashes begin alike. Entries are
+// counted per stripe.
+type stripe struct {
+	mu      sync.Mutex
+	entries atomic.Int64
+	_       [64 - 16]byte
+}
+
+// New returns an empty map. It panics if an option is for keys of another
+// type.
+func New[K comparable, V any](opts ...Option) *Map[K, V] {
+	m := new(Map[K, V])
+	for _, o := range opts {
+		o(&m.options)
+	}
+	if m.options.hasher != nil {
+		h, ok := m.options.hasher.(func(K) uint64)
+		if !ok {
+			panic(fmt.Sprintf("freshmap: WithHasher got %T, but the keys are %v", m.options.hasher, reflect.TypeFor[K]()))
+		}
+		m.hasher = h
+	}
+	m.init()
+	return m
+}
+
+func (m *Map[K, V]) init() {
+	m.once.Do(func() {
+		m.layout.init(reflect.TypeFor[K](), reflect.TypeFor[V]())
+		m.secret = maphash.MakeSeed()
+		m.seed, m.multiplier = rand.Uint64(), rand.Uint64()|1
+		switch {
+		case m.hasher != nil:
+			m.hashes = hashGiven
+		case m.keys <= keyPointer:
+			m.hashes = hashBits
+		case m.keys == keyString:
+			m.hashes = hashString
+		default:
+			m.hashes = hashComparable
+		}
+		m.stripeBits = uint(min(max(bits.Len(uint(4*runtime.GOMAXPROCS(0)-1)), 4), 7))
+		m.stripes = make([]stripe, 1<<m.stripeBits)
+		m.structure.Lock()
+		defer m.structure.Unlock()
+		m.install(m.emptyDirectory(depthFor(m.options.capacity)))
+	})
+}
+
+// emptyDirectory returns a directory of empty segments of one depth. The caller
+// holds Map.structure, and installs it.
+func (m *Map[K, V]) emptyDirectory(depth uint8) *directory {
+	d := newDirectory(uint(depth))
+	for i := range uint64(len(d.segments)) {
+		d.put(m.newSegment(i<<d.shift, depth, 0))
+	}
+	m.depths = [65]int{}
+	m.depths[depth] = len(d.segments)
+	m.segments = len(d.segments)
+	return d
+}
+
+// depthFor returns how deep segments must be to have room for the number of
+// entries.
+func depthFor(entries int) uint8 {
+	const each = wideGroups * slots * 5 / 8
+	return uint8(min(max(bits.Len(uint(max(entries-1, 0)/each)), 1), 40))
+}
+
+// Load returns the value of a key, and whether there is one. It takes no lock
+// and does not allocate. It starts again if, while it looked at a group of the
+// key's hash, an entry of that group was deleted or the group was moved: then
+// another operation has made progress (Load is lock-free).
+func (m *Map[K, V]) Load(key K) (value V, ok bool) {
+	root := atomic.LoadPointer(&m.fast)
+	if root == nil {
+		return m.loadAny(key)
+	}
+	w := wordOf(key)
+	h := mix(w, m.seed, m.multiplier)
+	b := blockUnder(root, h)
+	if b == nil {
+		return m.loadAny(key)
+	}
+	g := fastGroupAt(b, homeOf(b, h))
+	version := atomic.LoadUint64(&g.version)
+	ctrl := atomic.LoadUint64(&g.ctrl)
+	for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
+		slot := fastSlotAt(g, match)
+		if atomic.LoadUint64((*uint64)(slot)) != w {
+			continue
+		}
+		cell := unsafe.Add(slot, fastKey)
+		if m.values == valueWord {
+			bits := atomic.LoadUint64((*uint64)(cell))
+			if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) <= unsafe.Sizeof(bits) {
+				return *(*V)(unsafe.Pointer(&bits)), true
+			}
+		} else {
+			p := atomic.LoadPointer((*unsafe.Pointer)(cell))
+			if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) == unsafe.Sizeof(p) {
+				return *(*V)(unsafe.Pointer(&p)), true
+			}
+		}
+		return m.loadAny(key)
+	}
+	if ctrl < moved {
+		return value, false
+	}
+	return m.loadMore(b, key, h, w)
+}
+
+// loadMore goes on where Load has left off.
+func (m *Map[K, V]) loadMore(b block, key K, h, w uint64) (value V, ok bool) {
+	for {
+		if value, ok, sure := m.lookUp(nil, b, key, h, w); sure {
+			return value, ok
+		}
+		b = m.blockOf(h)
+	}
+}
+
+// loadAny is Load for keys and values of any kind, wherever they are.
+func (m *Map[K, V]) loadAny(key K) (value V, ok bool) {
+	if atomic.LoadPointer(&m.root) == nil {
+		// An incomparable key in an interface panics, as it does in a map.
+		_ = equal(key, key)
+		return value, false
+	}
+	h, w := m.hash(key)
+	return m.loadMore(m.blockOf(h), key, h, w)
+}
+
+// lookUp searches a block, and what follows its segment, without a lock. It is
+// not sure of its result if the block has been moved or if an entry was deleted
+// next to the one it found. The segment may be nil if it is the current one.
+func (m *Map[K, V]) lookUp(s *segment, b block, key K, h, w uint64) (value V, ok, sure bool) {
+	tag := tagOf(h)
+	for {
+		n := groupsIn(b)
+		i := homeOf(b, h)
+		for range n {
+			g := m.groupAt(b, i)
+			version := atomic.LoadUint64(&g.version)
+			ctrl := atomic.LoadUint64(&g.ctrl)
+			for match := matching(ctrl, tag); match != 0; match &= match - 1 {
+				slot := m.slotAt(g, slotOf(match))
+				switch m.compare(g, version, slot, key, h, w) {
+				case same:
+					value = m.valueIn(m.valueAt(slot))
+					return value, true, atomic.LoadUint64(&g.version) == version
+				case changed:
+					return value, false, false
+				}
+			}
+			if ctrl < moved {
+				return value, false, true
+			}
+			if ctrl&moved != 0 {
+				return value, false, false
+			}
+			if i++; i == n {
+				i = 0
+			}
+		}
+		if s == nil {
+			if s = m.segmentOf(h); s.block != b {
+				return value, false, false
+			}
+		}
+		if s = s.next.Load(); s == nil {
+			return value, false, true
+		}
+		b = s.block
+	}
+}
+
+// lock locks the stripe of a hash and returns it with the block. If an open
+// snapshot needs the segment as it is, there is a copy of it from then on.
+func (m *Map[K, V]) lock(h uint64) (*stripe, block) {
+	for {
+		b := m.blockOf(h)
+		st := m.stripeOf(b, h)
+		st.mu.Lock()
+		if m.blockOf(h) == b {
+			if cow := m.cow.Load(); cow != 0 {
+				b = m.freshen(h, cow)
+			}
+			return st, b
+		}
+		st.mu.Unlock()
+	}
+}
+
+func (m *Map[K, V]) stripeOf(b block, h uint64) *stripe {
+	round := roundOf(b)
+	return &m.stripes[h>>((64-m.stripeBits)&63)>>round<<round]
+}
+
+// lockAll locks all stripes, without keeping any of them while it waits for one
+// whose holder takes long.
+func (m *Map[K, V]) lockAll() {
+	for first := 0; ; {
+		m.stripes[first].mu.Lock()
+		held := 0
+		for ; held < len(m.stripes); held++ {
+			if held != first && !m.stripes[held].lockSoon() {
+				break
+			}
+		}
+		if held == len(m.stripes) {
+			return
+		}
+		for i := range held {
+			if i != first {
+				m.stripes[i].mu.Unlock()
+			}
+		}
+		m.stripes[first].mu.Unlock()
+		first = held
+	}
+}
+
+// lockSoon locks the stripe unless its holder takes longer than a write does.
+func (s *stripe) lockSoon() bool {
+	for i := range 100 {
+		if s.mu.TryLock() {
+			return true
+		}
+		if i > 10 {
+			runtime.Gosched()
+		}
+	}
+	return false
+}
+
+func (m *Map[K, V]) unlockAll() {
+	for i := range m.stripes {
+		m.stripes[i].mu.Unlock()
+	}
+}

@@ -1,0 +1,514 @@
+package freshmap
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// fillStep is how many entries of a new directory one step fills.
+const fillStep = 64
+
+// A Growth says how migration work goes on. The work is what remains to be done
+// after segments were split, joined or copied: erasing what they left, filling
+// a new directory; and what Grow and Shrink have asked for.
+type Growth struct {
+	Kind    GrowthKind
+	Done    int // tasks completed since the start
+	Pending int // tasks left
+	Entries int // entries of the map, as Len counts them
+}
+
+// A GrowthKind is the kind of an event.
+type GrowthKind uint8
+
+const (
+	GrowthStart    GrowthKind = iota // there is work where there was none
+	GrowthProgress                   // a task has been completed, others are left
+	GrowthDone                       // the last task has been completed
+)
+
+// String returns the kind in lower case.
+func (k GrowthKind) String() string {
+	return [...]string{"start", "progress", "done"}[min(k, GrowthDone)]
+}
+
+// A task is work for later, done in steps. It is either a segment to erase or a
+// function that does a step.
+type task struct {
+	number int64 // tasks are numbered as they are added
+	erase  *segment
+	group  uintptr
+	run    func() outcome
+}
+
+// An outcome is how a step of a task ended.
+type outcome uint8
+
+const (
+	finished outcome = iota
+	more             // there are more steps
+	hindered         // a writer was in the way; nothing was done
+)
+
+// A queue has the tasks of a map. The first one is being worked at.
+type queue struct {
+	step sync.Mutex // held for one step
+
+	mu      sync.Mutex // guards what follows
+	tasks   []task
+	head    int // of tasks
+	added   int64
+	done    int // tasks completed since the queue was empty
+	events  []Growth
+	pending atomic.Int64 // len(tasks) - head, for those without the lock
+
+	delivery sync.Mutex // held by who delivers events
+}
+
+// enqueue adds a task. The caller delivers the event, once it holds no lock.
+func (m *Map[K, V]) enqueue(t task) {
+	q := &m.work
+	q.mu.Lock()
+	q.added++
+	t.number = q.added
+	q.tasks = append(q.tasks, t)
+	if n := q.pending.Add(1); n == 1 && m.options.observer != nil {
+		q.events = append(q.events, Growth{Kind: GrowthStart, Pending: 1})
+	}
+	q.mu.Unlock()
+}
+
+// Step does one unit of migration work: it erases a group of a segment that was
+// left, fills a few entries of a directory, or splits or joins a segment for
+// Grow or Shrink. It reports whether there was any. It does not wait for
+// writers; if one is in the way, the work stays.
+func (m *Map[K, V]) Step() bool {
+	if !m.Migrating() {
+		return false
+	}
+	m.work.step.Lock()
+	m.advance()
+	m.work.step.Unlock()
+	m.deliver()
+	return true
+}
+
+// help does a step on behalf of a writer, unless somebody is at it.
+func (m *Map[K, V]) help() {
+	if m.Migrating() && !m.options.manual {
+		m.helpSome()
+	}
+}
+
+func (m *Map[K, V]) helpSome() {
+	if m.work.step.TryLock() {
+		m.advance()
+		m.work.step.Unlock()
+	}
+	m.deliver()
+}
+
+// advance does one step of the first task. A task that is hindered goes to the
+// end of the queue. The caller holds queue.step.
+func (m *Map[K, V]) advance() outcome {
+	q := &m.work
+	q.mu.Lock()
+	if q.head == len(q.tasks) {
+		q.mu.Unlock()
+		return finished
+	}
+	t := q.tasks[q.head]
+	q.mu.Unlock()
+
+	var o outcome
+	if t.erase != nil {
+		o = m.eraseStep(&t)
+	} else {
+		o = t.run()
+	}
+
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch o {
+	case more:
+		q.tasks[q.head] = t
+		return more
+	case hindered:
+		q.tasks = append(q.tasks, t)
+	}
+	q.tasks[q.head] = task{}
+	if q.head++; 2*q.head >= len(q.tasks) {
+		q.tasks = append(q.tasks[:0], q.tasks[q.head:]...)
+		clear(q.tasks[len(q.tasks):min(cap(q.tasks), len(q.tasks)+q.head)])
+		q.head = 0
+	}
+	if o == hindered {
+		return hindered
+	}
+	q.done++
+	n := q.pending.Add(-1)
+	if m.options.observer != nil {
+		kind := GrowthProgress
+		if n == 0 {
+			kind = GrowthDone
+		}
+		q.events = append(q.events, Growth{Kind: kind, Done: q.done, Pending: int(n)})
+	}
+	if n == 0 {
+		q.done = 0
+	}
+	return finished
+}
+
+// last returns the number of the task that was added last.
+func (q *queue) last() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.added
+}
+
+// through reports whether all tasks up to a number are done.
+func (q *queue) through(number int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, t := range q.tasks[q.head:] {
+		if t.number <= number {
+			return false
+		}
+	}
+	return true
+}
+
+// deliver calls the observer. Whoever delivers goes on until nothing is left,
+// so the events keep their order.
+func (m *Map[K, V]) deliver() {
+	if m.options.observer == nil {
+		return
+	}
+	q := &m.work
+	for q.waiting() && q.delivery.TryLock() {
+		m.deliverAll()
+	}
+}
+
+// waiting reports whether there are events to deliver.
+func (q *queue) waiting() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.events) > 0
+}
+
+func (m *Map[K, V]) deliverAll() {
+	q := &m.work
+	defer q.delivery.Unlock()
+	q.mu.Lock()
+	events := q.events
+	q.events = nil
+	q.mu.Unlock()
+	for _, e := range events {
+		e.Entries = m.Len()
+		m.options.observer(e)
+	}
+}
+
+// eraseStep zeroes one group of a segment that was left. Its readers look
+// again, by way of the directory.
+func (m *Map[K, V]) eraseStep(t *task) outcome {
+	b := t.erase.block
+	g := m.groupAt(b, t.group)
+	taken := used(atomic.LoadUint64(&g.ctrl))
+	atomic.StoreUint64(&g.ctrl, moved)
+	atomic.StoreUint64(&g.version, g.version+1)
+	for ; taken != 0; taken &= taken - 1 {
+		m.clearSlot(m.slotAt(g, slotOf(taken)))
+	}
+	if t.group++; t.group < groupsIn(b) {
+		return more
+	}
+	next := t.erase.next.Load()
+	if next == nil {
+		return finished
+	}
+	t.erase, t.group = next, 0
+	return more
+}
+
+// Migrating reports whether there is migration work left to do.
+func (m *Map[K, V]) Migrating() bool { return m.work.pending.Load() != 0 }
+
+// Fence does migration work, together with writers, until what was there when
+// it was called has been done, and returns nil. It returns the cause of the
+// context if that ends first.
+func (m *Map[K, V]) Fence(ctx context.Context) error {
+	number := m.work.last()
+	for waits := 0; m.Migrating() && !m.work.through(number); {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		m.work.step.Lock()
+		o := m.advance()
+		m.work.step.Unlock()
+		m.deliver()
+		if o != hindered {
+			waits = 0
+			continue
+		}
+		if waits++; waits < 10 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(time.Duration(min(waits, 100)) * 10 * time.Microsecond)
+		}
+	}
+	return nil
+}
+
+// makeRoom replaces the segment of a hash, which is crowded, by a wider one or
+// by two. It reports whether it did. The caller holds the stripe, and has to
+// look the segment up again.
+func (m *Map[K, V]) makeRoom(h uint64) bool {
+	s := m.segmentOf(h)
+	if groupsIn(s.block) == smallGroups && s.next.Load() == nil {
+		m.rebuild(s, s.depth, wideGroups)
+		m.counts.widened.Add(1)
+		return true
+	}
+	if !m.mayDeepen(s.depth) {
+		return false
+	}
+	m.split(s)
+	return true
+}
+
+// split replaces a segment by two. The caller holds its stripe.
+func (m *Map[K, V]) split(s *segment) {
+	var scratch [wideGroups * slots]uint64
+	hashes := scratch[:0]
+	bit := uint(63 - s.depth)
+	var count [2]int
+	m.each(s, func(slot unsafe.Pointer) {
+		h := m.hashOf(slot)
+		hashes = append(hashes, h)
+		count[h>>bit&1]++
+	})
+	halves := []*segment{
+		m.newSegment(s.prefix, s.depth+1, count[0]),
+		m.newSegment(s.prefix|1<<bit, s.depth+1, count[1]),
+	}
+	i := 0
+	m.each(s, func(slot unsafe.Pointer) {
+		h := hashes[i]
+		i++
+		m.adopt(halves[h>>bit&1], h, slot)
+	})
+	m.supersede([]*segment{s}, halves)
+	m.counts.split.Add(1)
+}
+
+// rebuild replaces a segment by one of another size. The caller holds its
+// stripe.
+func (m *Map[K, V]) rebuild(s *segment, depth uint8, groups uintptr) {
+	with := m.newSegment(s.prefix, depth, int(groups)*slots*7/8)
+	m.each(s, func(slot unsafe.Pointer) { m.adopt(with, m.hashOf(slot), slot) })
+	m.supersede([]*segment{s}, []*segment{with})
+}
+
+// supersede puts segments in the place of others, which are kept for the
+// snapshots that need them and erased otherwise. The caller holds the stripes.
+func (m *Map[K, V]) supersede(old, with []*segment) {
+	before, left := m.retain(old)
+	for _, s := range with {
+		s.before = before
+	}
+	m.replace(old, with)
+	for _, s := range left {
+		m.enqueue(task{erase: s})
+	}
+}
+
+// thin joins or narrows the segment from which an entry was removed, if that
+// has left its group empty and the segment is sparse.
+func (m *Map[K, V]) thin(g *grip[K, V]) {
+	if m.options.shrink == ShrinkNever || used(atomic.LoadUint64(&g.at.group.ctrl)) != 0 {
+		return
+	}
+	s := m.segmentOf(g.h)
+	if s.depth > depthFor(m.options.capacity) {
+		m.join(s, g.stripe, smallGroups*slots/2)
+	} else {
+		m.narrow(s, smallGroups*slots/2)
+	}
+}
+
+// narrow replaces a wide segment of few entries by a small one. The caller
+// holds its stripe.
+func (m *Map[K, V]) narrow(s *segment, atMost int) bool {
+	if groupsIn(s.block) == smallGroups || s.next.Load() != nil || m.live(s.block) > atMost {
+		return false
+	}
+	m.rebuild(s, s.depth, smallGroups)
+	m.counts.narrowed.Add(1)
+	return true
+}
+
+// join replaces a segment and its sibling by one if both together have few
+// entries. The caller holds the stripe of the segment; if that of the sibling
+// is another one, join does not wait for it.
+func (m *Map[K, V]) join(s *segment, held *stripe, atMost int) bool {
+	if s.depth <= 1 || s.next.Load() != nil {
+		return false
+	}
+	live := m.live(s.block)
+	if live > atMost {
+		return false
+	}
+	bit := uint64(1) << (64 - s.depth)
+	sibling := m.segmentOf(s.prefix ^ bit)
+	st := m.stripeOf(sibling.block, s.prefix^bit)
+	if st != held {
+		if !st.mu.TryLock() {
+			return false
+		}
+		defer st.mu.Unlock()
+		if m.segmentOf(s.prefix^bit) != sibling {
+			return false
+		}
+	}
+	if sibling.depth != s.depth || sibling.next.Load() != nil || live+m.live(sibling.block) > atMost {
+		return m.narrow(s, atMost)
+	}
+	if s.prefix&bit != 0 {
+		s, sibling = sibling, s
+	}
+	with := m.newSegment(s.prefix, s.depth-1, atMost)
+	for _, half := range []*segment{s, sibling} {
+		m.each(half, func(slot unsafe.Pointer) { m.adopt(with, m.hashOf(slot), slot) })
+	}
+	m.supersede([]*segment{s, sibling}, []*segment{with})
+	m.counts.joined.Add(1)
+	return true
+}
+
+// Grow makes room for n more entries, so that storing them splits hardly any
+// segment. It splits one segment after the other and stops nobody for longer
+// than one split takes. It returns when that is done.
+func (m *Map[K, V]) Grow(n int) {
+	if n <= 0 {
+		return
+	}
+	m.init()
+	depth := depthFor(m.Len() + n)
+	m.sweep(func(s *segment, _ *stripe) bool {
+		if s.depth < depth {
+			m.split(s)
+			return true
+		}
+		return false
+	})
+}
+
+// Shrink gives up room that the entries do not need, by joining segments. It
+// stops nobody for longer than joining two takes. It returns when that is done.
+// Writers that were in the way may have kept some segments from being joined.
+func (m *Map[K, V]) Shrink() {
+	if atomic.LoadPointer(&m.root) == nil {
+		return
+	}
+	for joined := true; joined; {
+		joined = false
+		m.sweep(func(s *segment, st *stripe) bool {
+			if s.prefix<<(s.depth-1)>>63 == 0 && m.join(s, st, smallGroups*slots*3/4) ||
+				m.narrow(s, smallGroups*slots*3/4) {
+				joined = true
+			}
+			return false
+		})
+	}
+}
+
+// sweep adds a task that calls f for each segment, in the order of their
+// hashes, with its stripe held, and again for the same range as long as f asks
+// for it. Then it does all work there is.
+func (m *Map[K, V]) sweep(f func(*segment, *stripe) (again bool)) {
+	var at uint64
+	m.enqueue(task{run: func() outcome {
+		s := m.segmentOf(at)
+		st := m.stripeOf(s.block, at)
+		if !st.lockSoon() {
+			return hindered
+		}
+		defer st.mu.Unlock()
+		if s = m.segmentOf(at); m.stripeOf(s.block, at) != st || f(s, st) {
+			return more
+		}
+		if at = m.segmentOf(at).end(); at == 0 {
+			return finished
+		}
+		return more
+	}})
+	m.deliver()
+	_ = m.Fence(context.Background())
+}
+
+// Clear removes all entries at one moment. What it has removed is erased in
+// steps afterwards.
+func (m *Map[K, V]) Clear() {
+	if atomic.LoadPointer(&m.root) == nil {
+		return
+	}
+	m.lockAll()
+	m.structure.Lock()
+	old := m.directory.Load()
+	m.install(m.emptyDirectory(depthFor(m.options.capacity)))
+	m.structure.Unlock()
+	m.retireAll(old)
+	for i := range m.stripes {
+		m.stripes[i].entries.Store(0)
+	}
+	m.unlockAll()
+	m.deliver()
+}
+
+// eraseAll returns a task that erases the segments of a directory which nobody
+// uses any more but readers that are late.
+func (m *Map[K, V]) eraseAll(d *directory) task {
+	s := d.segment(0)
+	t := task{erase: s}
+	return task{run: func() outcome {
+		if m.eraseStep(&t) == more {
+			return more
+		}
+		end := s.end()
+		if end == 0 {
+			return finished
+		}
+		s = d.segment(end)
+		t = task{erase: s}
+		return more
+	}}
+}
+
+// Wipe clears the map and erases all memory that has held its entries before it
+// returns, but for that of open snapshots, which is erased when they are closed.
+// What keys and values point to is not the map's: strings and slices are only
+// let go.
+func (m *Map[K, V]) Wipe() {
+	m.Clear()
+	_ = m.Fence(context.Background())
+}
+
+// Len returns the number of entries. While writers run, it may count some of
+// their changes and miss others.
+func (m *Map[K, V]) Len() int {
+	if atomic.LoadPointer(&m.root) == nil {
+		return 0
+	}
+	n := int64(0)
+	for i := range m.stripes {
+		n += m.stripes[i].entries.Load()
+	}
+	return int(max(n, 0))
+}

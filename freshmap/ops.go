@@ -1,0 +1,196 @@
+package freshmap
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// An Op says what Compute does with an entry.
+type Op uint8
+
+const (
+	Keep   Op = iota // leave the entry, or its absence, as it is
+	Set              // set the value, adding the entry if there is none
+	Remove           // remove the entry if there is one
+)
+
+// A grip is a key whose stripe is locked.
+type grip[K comparable, V any] struct {
+	m      *Map[K, V]
+	stripe *stripe
+	block  block
+	key    K
+	h, w   uint64
+	at     place // group nil if the key is absent
+}
+
+// hold locks the stripe of a key and looks the key up. If the key is absent and
+// is to be added, there is room for it.
+func (m *Map[K, V]) hold(key K, adding bool) (g grip[K, V]) {
+	if atomic.LoadPointer(&m.root) == nil {
+		m.init()
+	}
+	g.m, g.key = m, key
+	g.h, g.w = m.hash(key)
+	for {
+		g.stripe, g.block = m.lock(g.h)
+		g.at = m.find(nil, g.block, key, g.h, g.w)
+		if !adding || g.at.group != nil || !m.crowded(g.block, g.h) || !m.makeRoom(g.h) {
+			return g
+		}
+		g.stripe.mu.Unlock()
+	}
+}
+
+func (g *grip[K, V]) cell() unsafe.Pointer {
+	return g.m.valueAt(g.m.slotAt(g.at.group, g.at.index))
+}
+
+// value returns the value of the key, and whether it has one.
+func (g *grip[K, V]) value() (value V, ok bool) {
+	if g.at.group == nil {
+		return value, false
+	}
+	return g.m.valueIn(g.cell()), true
+}
+
+func (g *grip[K, V]) set(value V) {
+	if g.at.group != nil {
+		g.m.setValue(g.cell(), value)
+		return
+	}
+	g.m.insert(g.block, g.key, g.h, g.w, value)
+	g.stripe.entries.Add(1)
+}
+
+func (g *grip[K, V]) remove() {
+	if g.at.group == nil {
+		return
+	}
+	g.m.remove(g.block, g.h, g.at)
+	g.stripe.entries.Add(-1)
+	g.m.thin(g)
+}
+
+// release unlocks the stripe and gives growth its share of the work.
+func (g *grip[K, V]) release() {
+	g.stripe.mu.Unlock()
+	g.m.help()
+}
+
+// Store sets the value of a key. It allocates nothing if the key is there and
+// the value is not larger than 32 bytes.
+func (m *Map[K, V]) Store(key K, value V) {
+	g := m.hold(key, true)
+	g.set(value)
+	g.release()
+}
+
+// LoadOrStore returns the value of a key if there is one, and else stores the
+// given one. It reports whether the value was there.
+func (m *Map[K, V]) LoadOrStore(key K, value V) (actual V, loaded bool) {
+	if actual, loaded = m.Load(key); loaded {
+		return actual, true
+	}
+	g := m.hold(key, true)
+	if actual, loaded = g.value(); !loaded {
+		g.set(value)
+		actual = value
+	}
+	g.release()
+	return actual, loaded
+}
+
+// LoadOrCompute returns the value of a key if there is one, and else stores
+// what f returns. It reports whether the value was there. It calls f at most
+// once, with the key locked; if f panics, nothing is stored.
+func (m *Map[K, V]) LoadOrCompute(key K, f func() V) (actual V, loaded bool) {
+	if actual, loaded = m.Load(key); loaded {
+		return actual, true
+	}
+	g := m.hold(key, true)
+	defer g.release()
+	if actual, loaded = g.value(); !loaded {
+		actual = f()
+		g.set(actual)
+	}
+	return actual, loaded
+}
+
+// LoadAndStore sets the value of a key and returns the one it had, and whether
+// it had one.
+func (m *Map[K, V]) LoadAndStore(key K, value V) (previous V, loaded bool) {
+	g := m.hold(key, true)
+	previous, loaded = g.value()
+	g.set(value)
+	g.release()
+	return previous, loaded
+}
+
+// LoadAndDelete removes a key and returns the value it had, and whether it had
+// one.
+func (m *Map[K, V]) LoadAndDelete(key K) (value V, loaded bool) {
+	g := m.hold(key, false)
+	value, loaded = g.value()
+	g.remove()
+	g.release()
+	return value, loaded
+}
+
+// Delete removes a key. Its slot is zeroed before Delete returns
+// (TestResidue).
+func (m *Map[K, V]) Delete(key K) {
+	g := m.hold(key, false)
+	g.remove()
+	g.release()
+}
+
+// Compute calls f once with the value of a key, and whether it has one, and
+// does with the entry what f answers. It returns the value that the key has
+// afterwards, and whether it has one. The key is locked meanwhile: other
+// writers of its stripe wait, readers do not. If f panics, nothing changes.
+func (m *Map[K, V]) Compute(key K, f func(old V, loaded bool) (V, Op)) (actual V, ok bool) {
+	g := m.hold(key, true)
+	defer g.release()
+	old, loaded := g.value()
+	switch value, op := f(old, loaded); op {
+	case Set:
+		g.set(value)
+		return value, true
+	case Remove:
+		g.remove()
+		return actual, false
+	default:
+		return old, loaded
+	}
+}
+
+// CompareAndSwap sets the value of a key to new if it is old. It panics if the
+// values cannot be compared.
+func (m *Map[K, V]) CompareAndSwap(key K, old, new V) (swapped bool) {
+	mustCompare(old)
+	g := m.hold(key, false)
+	defer g.release()
+	if value, ok := g.value(); ok && any(value) == any(old) {
+		g.set(new)
+		return true
+	}
+	return false
+}
+
+// CompareAndDelete removes a key if its value is old. It panics if the values
+// cannot be compared.
+func (m *Map[K, V]) CompareAndDelete(key K, old V) (deleted bool) {
+	mustCompare(old)
+	g := m.hold(key, false)
+	defer g.release()
+	if value, ok := g.value(); ok && any(value) == any(old) {
+		g.remove()
+		return true
+	}
+	return false
+}
+
+// mustCompare panics, as == does, if a value cannot be compared, whether or not
+// the key is there.
+func mustCompare[V any](v V) { _ = equal[any](v, v) }

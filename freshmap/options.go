@@ -1,0 +1,45 @@
+package freshmap
+
+// An Option says how a map is made.
+type Option func(*options)
+
+type options struct {
+	capacity int
+	hasher   any // func(K) uint64
+	shrink   ShrinkPolicy
+	observer func(Growth)
+	manual   bool
+}
+
+// WithCapacity makes room for n entries from the start. The map never has less
+// room than that until it is cleared.
+func WithCapacity(n int) Option { return func(o *options) { o.capacity = n } }
+
+// WithHasher replaces the hash function. Equal keys must have equal hashes; the
+// map mixes them with a secret of its own, but cannot tell keys of one hash
+// apart faster than one after the other. h must be safe for concurrent use.
+func WithHasher[K comparable](h func(K) uint64) Option { return func(o *options) { o.hasher = h } }
+
+// A ShrinkPolicy says when a map gives up room.
+type ShrinkPolicy uint8
+
+const (
+	// ShrinkAuto joins or narrows segments when deletions have left them less
+	// than half full.
+	ShrinkAuto ShrinkPolicy = iota
+	// ShrinkNever leaves that to [Map.Shrink].
+	ShrinkNever
+)
+
+// WithShrink sets the shrink policy, which is ShrinkAuto otherwise.
+func WithShrink(p ShrinkPolicy) Option { return func(o *options) { o.shrink = p } }
+
+// WithObserver has f called when migration work begins, goes on and ends. It is
+// called by the goroutine that did the work, in order, one call at a time. It
+// may use the map, but a slow one slows that goroutine.
+func WithObserver(f func(Growth)) Option { return func(o *options) { o.observer = f } }
+
+// WithManualSteps leaves all migration work to [Map.Step], [Map.Fence],
+// [Map.Grow] and [Map.Shrink]: writers do not help. It is for tests that want
+// to stop a migration at each of its steps.
+func WithManualSteps() Option { return func(o *options) { o.manual = true } }

@@ -1,0 +1,278 @@
+package freshmap
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"unsafe"
+)
+
+// The control word of a group: bytes 0 to 6 hold the tags of the slots, 1 to
+// 127, or 0 for a free slot. Above them, bit 56 says that the group was moved
+// and erased, and bits 57 to 63 count the entries that passed the group because
+// it was full; 127 stands for any number from there on. A search ends at a
+// group that nobody passed.
+const (
+	tagBytes   = 0x00ffffffffffffff
+	eachTag    = 0x0001010101010101
+	topOfTags  = 0x0080808080808080
+	restOfTags = 0x007f7f7f7f7f7f7f
+	moved      = 1 << 56
+	onePassed  = 1 << 57
+	mostPassed = 127
+)
+
+// tagOf returns seven bits of a hash, but never 0.
+func tagOf(h uint64) uint64 {
+	t := h & 0x7f
+	if t == 0 {
+		t = 1
+	}
+	return t
+}
+
+// matching returns 0x80 in exactly those bytes that hold the tag: no tag is
+// above 127, so no difference borrows from the byte above it.
+func matching(ctrl, tag uint64) uint64 {
+	return (topOfTags - (ctrl ^ tag*eachTag)) & topOfTags
+}
+
+func free(ctrl uint64) uint64 { return (topOfTags - ctrl&tagBytes) & topOfTags }
+func used(ctrl uint64) uint64 { return (ctrl&tagBytes + restOfTags) & topOfTags }
+
+// slotOf returns the index that the lowest byte of a match stands for.
+func slotOf(match uint64) uint { return uint(bits.TrailingZeros64(match)) >> 3 }
+
+func passed(ctrl uint64) uint64 { return ctrl >> 57 }
+
+// A segment holds the entries whose hashes begin with its prefix. It describes
+// its block, which is replaced together with it: a segment is never changed
+// apart from its slots and from the segment that follows it.
+type segment struct {
+	block  block
+	prefix uint64 // the common bits, from the top
+	depth  uint8  // how many they are
+	born   uint64 // the epoch in which it was made
+
+	// next has what this segment has no room for, and is nil unless splitting
+	// does not help because the hashes are equal.
+	next atomic.Pointer[segment]
+
+	// before are the segments that open snapshots need in place of this one.
+	before []*version
+}
+
+// covers reports whether entries with this hash belong to the segment.
+func (s *segment) covers(h uint64) bool { return (h^s.prefix)>>(64-s.depth) == 0 }
+
+// end returns the first hash behind the segment, or 0 behind the last one.
+func (s *segment) end() uint64 { return s.prefix + 1<<(64-s.depth) }
+
+// A place is a slot and the group that it belongs to.
+type place struct {
+	group *group
+	index uint
+}
+
+// find returns the place of a key in the segment, with the group nil if it has
+// none. The caller holds the stripe, or the segment does not change any more.
+func (m *Map[K, V]) find(s *segment, b block, key K, h, w uint64) place {
+	tag := tagOf(h)
+	for {
+		n := groupsIn(b)
+		for i, left := homeOf(b, h), n; left > 0; left-- {
+			g := m.groupAt(b, i)
+			ctrl := atomic.LoadUint64(&g.ctrl)
+			for match := matching(ctrl, tag); match != 0; match &= match - 1 {
+				index := slotOf(match)
+				if m.compare(g, g.version, m.slotAt(g, index), key, h, w) == same {
+					return place{g, index}
+				}
+			}
+			if passed(ctrl) == 0 {
+				return place{}
+			}
+			if i++; i == n {
+				i = 0
+			}
+		}
+		if s == nil {
+			s = m.segmentOf(h)
+		}
+		if s = s.next.Load(); s == nil {
+			return place{}
+		}
+		b = s.block
+	}
+}
+
+// vacancy returns the first free slot on the search of a hash, and how many
+// groups lie before it. Its group is nil if there is none.
+func (m *Map[K, V]) vacancy(b block, h uint64) (place, uintptr) {
+	n := groupsIn(b)
+	i := homeOf(b, h)
+	for distance := range n {
+		g := m.groupAt(b, i)
+		if f := free(atomic.LoadUint64(&g.ctrl)); f != 0 {
+			return place{g, slotOf(f)}, distance
+		}
+		if i++; i == n {
+			i = 0
+		}
+	}
+	return place{}, n
+}
+
+// pass counts an entry in (or, with a negative delta, out of) the first groups
+// of the search of its hash.
+func (m *Map[K, V]) pass(b block, h uint64, groups uintptr, delta int) {
+	n := groupsIn(b)
+	i := homeOf(b, h)
+	for range groups {
+		g := m.groupAt(b, i)
+		ctrl := atomic.LoadUint64(&g.ctrl)
+		switch {
+		case passed(ctrl) == mostPassed: // nobody knows how many; it stays
+		case delta > 0:
+			atomic.StoreUint64(&g.ctrl, ctrl+onePassed)
+		default:
+			atomic.StoreUint64(&g.ctrl, ctrl-onePassed)
+		}
+		if i++; i == n {
+			i = 0
+		}
+	}
+}
+
+// fill writes an entry into a free slot and shows it to readers. What passes
+// full groups is counted first: a reader that meets the entry's tag before the
+// count does not get that far, which is as if it had come earlier.
+func (m *Map[K, V]) fill(at place, key K, h, w uint64, value V) {
+	slot := m.slotAt(at.group, at.index)
+	m.setKey(slot, key, h, w)
+	m.setValue(m.valueAt(slot), value)
+	ctrl := atomic.LoadUint64(&at.group.ctrl)
+	atomic.StoreUint64(&at.group.ctrl, ctrl|tagOf(h)<<(8*at.index))
+}
+
+// vacate hides a slot from readers and zeroes it. The version grows between
+// the two, so that a reader who saw the tag and then the zeroes looks again.
+func (m *Map[K, V]) vacate(at place) {
+	ctrl := atomic.LoadUint64(&at.group.ctrl)
+	atomic.StoreUint64(&at.group.ctrl, ctrl&^(0xff<<(8*at.index)))
+	atomic.StoreUint64(&at.group.version, at.group.version+1)
+	m.clearSlot(m.slotAt(at.group, at.index))
+}
+
+// crowded reports whether the next entry of a hash should find more room than
+// the block has: its home group is full, and so are most others.
+func (m *Map[K, V]) crowded(b block, h uint64) bool {
+	home := m.groupAt(b, homeOf(b, h))
+	return free(atomic.LoadUint64(&home.ctrl)) == 0 && m.live(b) >= int(groupsIn(b)*slots*7/8)
+}
+
+// insert adds an entry whose key the segment does not have.
+func (m *Map[K, V]) insert(b block, key K, h, w uint64, value V) {
+	at, distance := m.vacancy(b, h)
+	if distance > 0 {
+		at = m.reserve(b, h, at, distance)
+	}
+	m.fill(at, key, h, w, value)
+}
+
+// reserve counts an entry in where it passes full groups, and returns the
+// place behind them.
+func (m *Map[K, V]) reserve(b block, h uint64, at place, distance uintptr) place {
+	for s := (*segment)(nil); at.group == nil; at, distance = m.vacancy(b, h) {
+		m.pass(b, h, distance, +1)
+		if s == nil {
+			s = m.segmentOf(h)
+		}
+		s = m.following(s)
+		b = s.block
+	}
+	m.pass(b, h, distance, +1)
+	return at
+}
+
+// remove takes out the entry at a place, which find has returned for its hash.
+func (m *Map[K, V]) remove(b block, h uint64, at place) {
+	m.vacate(at)
+	for s := (*segment)(nil); ; b = s.block {
+		i, n := homeOf(b, h), groupsIn(b)
+		for distance := range n {
+			if m.groupAt(b, i) == at.group {
+				m.pass(b, h, distance, -1)
+				return
+			}
+			if i++; i == n {
+				i = 0
+			}
+		}
+		m.pass(b, h, n, -1)
+		if s == nil {
+			s = m.segmentOf(h)
+		}
+		s = s.next.Load()
+	}
+}
+
+// live counts the entries of a block.
+func (m *Map[K, V]) live(b block) (n int) {
+	for i := range groupsIn(b) {
+		n += bits.OnesCount64(used(atomic.LoadUint64(&m.groupAt(b, i).ctrl)))
+	}
+	return n
+}
+
+// each calls f for the slots of a segment and what follows it. The caller holds
+// the stripe, or the segment does not change any more.
+func (m *Map[K, V]) each(s *segment, f func(slot unsafe.Pointer)) {
+	for ; s != nil; s = s.next.Load() {
+		for i := range groupsIn(s.block) {
+			g := m.groupAt(s.block, i)
+			for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
+				f(m.slotAt(g, slotOf(u)))
+			}
+		}
+	}
+}
+
+// adopt copies a slot of another segment into one that no reader can reach yet.
+func (m *Map[K, V]) adopt(s *segment, h uint64, slot unsafe.Pointer) {
+	at, distance := m.vacancy(s.block, h)
+	for at.group == nil {
+		m.pass(s.block, h, distance, +1)
+		s = m.following(s)
+		at, distance = m.vacancy(s.block, h)
+	}
+	if distance > 0 {
+		m.pass(s.block, h, distance, +1)
+	}
+	m.copySlot(m.slotAt(at.group, at.index), slot)
+	at.group.ctrl |= tagOf(h) << (8 * at.index)
+}
+
+// following returns the segment that has what s has no room for.
+func (m *Map[K, V]) following(s *segment) *segment {
+	next := s.next.Load()
+	if next == nil {
+		next = &segment{block: m.newBlock(wideGroups, 0), prefix: s.prefix, depth: s.depth, born: s.born}
+		s.next.Store(next)
+	}
+	return next
+}
+
+// newSegment returns an empty segment with room for the number of entries,
+// unless that is more than any segment has room for.
+func (m *Map[K, V]) newSegment(prefix uint64, depth uint8, entries int) *segment {
+	n := uintptr(smallGroups)
+	if entries > smallGroups*slots*7/8 {
+		n = wideGroups
+	}
+	return &segment{
+		block:  m.newBlock(n, m.stripeBits-min(uint(depth), m.stripeBits)),
+		prefix: prefix,
+		depth:  depth,
+		born:   m.epoch.Load(),
+	}
+}
