@@ -19,34 +19,36 @@ type directory struct {
 	filled   int // entries before it are filled; guarded by Map.structure
 }
 
+// rootAlign leaves room in the low bits of the pointer to a directory for 64
+// shifts, in units of a pointer.
+const rootAlign = 64 * unsafe.Sizeof(uintptr(0))
+
 func newDirectory(bits uint) *directory {
 	const word = unsafe.Sizeof(uintptr(0))
-	n := 1 << bits
-	raw := make([]unsafe.Pointer, n+blockAlign/int(word))
-	skip := 0
-	for uintptr(unsafe.Pointer(&raw[skip]))&tagMask != 0 {
-		skip++
-	}
+	n, shift := 1<<bits, 64-bits
+	raw := make([]unsafe.Pointer, n+int(shift)+int(rootAlign/word))
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(raw))) % rootAlign / word)
+	from := skip + int(shift)
 	return &directory{
-		shift:    64 - bits,
-		blocks:   raw[skip : skip+n : skip+n+1],
+		shift:    shift,
+		blocks:   raw[from : from+n],
 		segments: make([]atomic.Pointer[segment], n),
 	}
 }
 
-// root returns a pointer to the blocks of the directory that has the shift in
-// its low bits, so that one load gives a reader both.
-func (d *directory) root() unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(d.blocks)), d.shift)
-}
+// root returns a pointer to the blocks of the directory. They begin as many
+// pointers behind an aligned address as the shift says, so one load gives a
+// reader both.
+func (d *directory) root() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(d.blocks)) }
 
 func (d *directory) bits() uint { return 64 - d.shift }
 
 // blockUnder returns the block for a hash, or nil if the directory with this
 // root does not have it yet.
 func blockUnder(root unsafe.Pointer, h uint64) block {
-	shift := uintptr(root) & 63
-	return atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(root, uintptr(h>>shift)*unsafe.Sizeof(uintptr(0))-shift)))
+	const word = unsafe.Sizeof(uintptr(0))
+	shift := uintptr(root) / word & 63
+	return atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(root, uintptr(h>>shift)*word)))
 }
 
 func (d *directory) segment(h uint64) *segment {

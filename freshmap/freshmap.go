@@ -155,32 +155,36 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 	if b == nil {
 		return m.loadAny(key)
 	}
-	g := fastGroupAt(b, homeOf(b, h))
-	version := atomic.LoadUint64(&g.version)
-	ctrl := atomic.LoadUint64(&g.ctrl)
-	for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
-		slot := fastSlotAt(g, match)
-		if atomic.LoadUint64((*uint64)(slot)) != w {
-			continue
-		}
-		cell := unsafe.Add(slot, fastKey)
-		if m.values == valueWord {
-			bits := atomic.LoadUint64((*uint64)(cell))
-			if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) <= unsafe.Sizeof(bits) {
-				return *(*V)(unsafe.Pointer(&bits)), true
+	for home := homeOf(b, h); ; {
+		g := fastGroupAt(b, home)
+		version := atomic.LoadUint64(&g.version)
+		ctrl := atomic.LoadUint64(&g.ctrl)
+		for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
+			slot := fastSlotAt(g, match)
+			if atomic.LoadUint64((*uint64)(slot)) != w {
+				continue
 			}
-		} else {
-			p := atomic.LoadPointer((*unsafe.Pointer)(cell))
-			if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) == unsafe.Sizeof(p) {
-				return *(*V)(unsafe.Pointer(&p)), true
+			cell := unsafe.Add(slot, fastKey)
+			if m.values == valueWord {
+				bits := atomic.LoadUint64((*uint64)(cell))
+				if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) <= unsafe.Sizeof(bits) {
+					return *(*V)(unsafe.Pointer(&bits)), true
+				}
+			} else {
+				p := atomic.LoadPointer((*unsafe.Pointer)(cell))
+				if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) == unsafe.Sizeof(p) {
+					return *(*V)(unsafe.Pointer(&p)), true
+				}
 			}
+			return m.loadAny(key)
 		}
-		return m.loadAny(key)
+		if ctrl < moved {
+			return value, false
+		}
+		if home++; home >= groupsIn(b) || ctrl&moved != 0 {
+			return m.loadMore(b, key, h, w)
+		}
 	}
-	if ctrl < moved {
-		return value, false
-	}
-	return m.loadMore(b, key, h, w)
 }
 
 // loadMore goes on where Load has left off.

@@ -311,7 +311,7 @@ func (m *Map[K, V]) split(s *segment) {
 // rebuild replaces a segment by one of another size. The caller holds its
 // stripe.
 func (m *Map[K, V]) rebuild(s *segment, depth uint8, groups uintptr) {
-	with := m.newSegment(s.prefix, depth, int(groups)*slots*7/8)
+	with := m.newSegment(s.prefix, depth, roomIn(groups))
 	m.each(s, func(slot unsafe.Pointer) { m.adopt(with, m.hashOf(slot), slot) })
 	m.supersede([]*segment{s}, []*segment{with})
 }

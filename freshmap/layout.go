@@ -9,12 +9,12 @@ import (
 
 // Entries live in groups of seven slots. A group begins with two words: the
 // control word, with a byte for each slot and a byte of flags, and the
-// version, which grows whenever a slot is about to be cleared. Eight or twelve
+// version, which grows whenever a slot is about to be cleared. Seven or ten
 // groups make a block, which is one allocation.
 const (
 	slots       = 7
-	smallGroups = 8
-	wideGroups  = 12
+	smallGroups = 7
+	wideGroups  = 10
 	groupHeader = 16
 	blockAlign  = 128
 )
@@ -83,10 +83,11 @@ func groupsIn(b block) uintptr { return uintptr(b) & tagGroups }
 // their range.
 func roundOf(b block) uint { return uint(uintptr(b)&tagMask) >> tagRoundShift }
 
-// homeOf returns the group where the search for a hash begins. It uses bits 7
-// to 38: the directory uses those above, the tag those below.
+// homeOf returns the group where the search for a hash begins. It uses bits 0
+// to 31, and mostly the upper ones of them; the tag uses the lowest, the
+// directory those from the top down.
 func homeOf(b block, h uint64) uintptr {
-	return uintptr(h >> 7 & 0xffffffff * uint64(groupsIn(b)) >> 32)
+	return uintptr(uint64(uint32(h)) * uint64(groupsIn(b)) >> 32)
 }
 
 // layout is what the map knows of the memory of its slots. It is made once per
@@ -183,7 +184,7 @@ const (
 )
 
 func fastGroupAt(b block, i uintptr) *group {
-	return (*group)(unsafe.Add(b, i*fastGroup-uintptr(b)&tagMask))
+	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*fastGroup))
 }
 
 // fastSlotAt returns the slot of the lowest byte of a match.
@@ -192,7 +193,7 @@ func fastSlotAt(g *group, match uint64) unsafe.Pointer {
 }
 
 func (l *layout) groupAt(b block, i uintptr) *group {
-	return (*group)(unsafe.Add(b, i*l.group-uintptr(b)&tagMask))
+	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*l.group))
 }
 
 func (l *layout) slotAt(g *group, i uint) unsafe.Pointer {

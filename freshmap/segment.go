@@ -163,11 +163,15 @@ func (m *Map[K, V]) vacate(at place) {
 	m.clearSlot(m.slotAt(at.group, at.index))
 }
 
+// roomIn is how many entries so many groups take before a full group is reason
+// to look for more room.
+func roomIn(groups uintptr) int { return int(groups * slots * 3 / 4) }
+
 // crowded reports whether the next entry of a hash should find more room than
 // the block has: its home group is full, and so are most others.
 func (m *Map[K, V]) crowded(b block, h uint64) bool {
 	home := m.groupAt(b, homeOf(b, h))
-	return free(atomic.LoadUint64(&home.ctrl)) == 0 && m.live(b) >= int(groupsIn(b)*slots*7/8)
+	return free(atomic.LoadUint64(&home.ctrl)) == 0 && m.live(b) >= roomIn(groupsIn(b))
 }
 
 // insert adds an entry whose key the segment does not have.
@@ -266,7 +270,7 @@ func (m *Map[K, V]) following(s *segment) *segment {
 // unless that is more than any segment has room for.
 func (m *Map[K, V]) newSegment(prefix uint64, depth uint8, entries int) *segment {
 	n := uintptr(smallGroups)
-	if entries > smallGroups*slots*7/8 {
+	if entries > roomIn(smallGroups) {
 		n = wideGroups
 	}
 	return &segment{
