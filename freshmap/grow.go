@@ -329,15 +329,19 @@ func (m *Map[K, V]) supersede(old, with []*segment) {
 	}
 }
 
-// thin joins or narrows the segment from which an entry was removed, if that
-// has left its group empty and the segment is sparse.
-func (m *Map[K, V]) thin(g *grip[K, V]) {
-	if m.options.shrink == ShrinkNever || used(atomic.LoadUint64(&g.at.group.ctrl)) != 0 {
-		return
+// thin joins or narrows the segment of a hash, of which an entry was removed, if
+// that has left its group empty and the segment is sparse. The caller holds the
+// stripe.
+func (m *Map[K, V]) thin(g *group, h uint64, held *stripe) {
+	if used(atomic.LoadUint64(&g.ctrl)) == 0 && m.options.shrink != ShrinkNever {
+		m.thinSegment(h, held)
 	}
-	s := m.segmentOf(g.h)
+}
+
+func (m *Map[K, V]) thinSegment(h uint64, held *stripe) {
+	s := m.segmentOf(h)
 	if s.depth > depthFor(m.options.capacity) {
-		m.join(s, g.stripe, smallGroups*slots/2)
+		m.join(s, held, smallGroups*slots/2)
 	} else {
 		m.narrow(s, smallGroups*slots/2)
 	}

@@ -1,7 +1,6 @@
 package freshmap
 
 import (
-	"math/bits"
 	"reflect"
 	"sync/atomic"
 	"unsafe"
@@ -173,23 +172,6 @@ func (l *layout) init(key, value reflect.Type) {
 			{Name: "Groups", Type: reflect.ArrayOf(n, group)},
 		})
 	}
-}
-
-// With a key of a word and a value of a word or a pointer, offsets are
-// constants; that is the fast path of Load.
-const (
-	fastKey   = 8
-	fastSlots = 16
-	fastGroup = groupHeader + slots*fastSlots
-)
-
-func fastGroupAt(b block, i uintptr) *group {
-	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*fastGroup))
-}
-
-// fastSlotAt returns the slot of the lowest byte of a match.
-func fastSlotAt(g *group, match uint64) unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(fastSlots/8))
 }
 
 func (l *layout) groupAt(b block, i uintptr) *group {

@@ -69,7 +69,7 @@ func (g *grip[K, V]) remove() {
 	}
 	g.m.remove(g.block, g.h, g.at)
 	g.stripe.entries.Add(-1)
-	g.m.thin(g)
+	g.m.thin(g.at.group, g.h, g.stripe)
 }
 
 // release unlocks the stripe and gives growth its share of the work.
@@ -81,6 +81,9 @@ func (g *grip[K, V]) release() {
 // Store sets the value of a key. It allocates nothing if the key is there and
 // the value is not larger than 32 bytes.
 func (m *Map[K, V]) Store(key K, value V) {
+	if root := atomic.LoadPointer(&m.fast); root != nil && m.storeFast(root, key, value) {
+		return
+	}
 	g := m.hold(key, true)
 	g.set(value)
 	g.release()
@@ -140,6 +143,9 @@ func (m *Map[K, V]) LoadAndDelete(key K) (value V, loaded bool) {
 // Delete removes a key. Its slot is zeroed before Delete returns
 // (TestResidue).
 func (m *Map[K, V]) Delete(key K) {
+	if root := atomic.LoadPointer(&m.fast); root != nil && m.deleteFast(root, key) {
+		return
+	}
 	g := m.hold(key, false)
 	g.remove()
 	g.release()

@@ -1,0 +1,108 @@
+package freshmap
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"unsafe"
+)
+
+// With a key of a word and a value of a word or a pointer, the offsets in a
+// group are constants, and what Load, Store and Delete mostly meet needs few
+// instructions. Everything else is left to the general code.
+const (
+	fastKey   = 8
+	fastSlots = 16
+	fastGroup = groupHeader + slots*fastSlots
+)
+
+func fastGroupAt(b block, i uintptr) *group {
+	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*fastGroup))
+}
+
+// fastSlotAt returns the slot of the lowest byte of a match.
+func fastSlotAt(g *group, match uint64) unsafe.Pointer {
+	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(fastSlots/8))
+}
+
+// lockFast locks the stripe of a hash, or returns nil if that needs more.
+func (m *Map[K, V]) lockFast(root unsafe.Pointer, h uint64) (*stripe, block) {
+	b := blockUnder(root, h)
+	if b == nil {
+		return nil, nil
+	}
+	st := m.stripeOf(b, h)
+	st.mu.Lock()
+	if blockUnder(atomic.LoadPointer(&m.fast), h) != b || m.cow.Load() != 0 {
+		st.mu.Unlock()
+		return nil, nil
+	}
+	return st, b
+}
+
+// findFast searches the home group of a word. It returns the slot and its bit
+// in a match, or no slot and the control word.
+func findFast(g *group, h, w uint64) (slot unsafe.Pointer, match, ctrl uint64) {
+	ctrl = atomic.LoadUint64(&g.ctrl)
+	for match = matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
+		if slot = fastSlotAt(g, match); atomic.LoadUint64((*uint64)(slot)) == w {
+			return slot, match, ctrl
+		}
+	}
+	return nil, 0, ctrl
+}
+
+// storeFast stores if the key is in its home group, or absent and its home
+// group has a free slot.
+func (m *Map[K, V]) storeFast(root unsafe.Pointer, key K, value V) bool {
+	w := wordOf(key)
+	h := mix(w, m.seed, m.multiplier)
+	st, b := m.lockFast(root, h)
+	if st == nil {
+		return false
+	}
+	g := fastGroupAt(b, homeOf(b, h))
+	slot, _, ctrl := findFast(g, h, w)
+	if slot != nil {
+		m.setValue(unsafe.Add(slot, fastKey), value)
+		st.mu.Unlock()
+		m.help()
+		return true
+	}
+	unused := free(ctrl)
+	if ctrl >= moved || unused == 0 {
+		st.mu.Unlock()
+		return false
+	}
+	slot = fastSlotAt(g, unused)
+	m.setKey(slot, key, h, w)
+	m.setValue(unsafe.Add(slot, fastKey), value)
+	atomic.StoreUint64(&g.ctrl, ctrl|tagOf(h)<<(uint(bits.TrailingZeros64(unused))&^7&63))
+	st.entries.Add(1)
+	st.mu.Unlock()
+	m.help()
+	return true
+}
+
+// deleteFast deletes if the key is in its home group, or absent and no entry
+// has passed that.
+func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K) bool {
+	w := wordOf(key)
+	h := mix(w, m.seed, m.multiplier)
+	st, b := m.lockFast(root, h)
+	if st == nil {
+		return false
+	}
+	g := fastGroupAt(b, homeOf(b, h))
+	slot, match, ctrl := findFast(g, h, w)
+	if slot == nil {
+		st.mu.Unlock()
+		return ctrl < moved
+	}
+	index := slotOf(match)
+	m.vacate(place{g, index})
+	st.entries.Add(-1)
+	m.thin(g, h, st)
+	st.mu.Unlock()
+	m.help()
+	return true
+}
