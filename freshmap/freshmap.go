@@ -162,6 +162,9 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 		for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
 			slot := fastSlotAt(g, match)
 			if atomic.LoadUint64((*uint64)(slot)) != w {
+				if atomic.LoadUint64(&g.version) != version {
+					return m.loadAny(key)
+				}
 				continue
 			}
 			cell := unsafe.Add(slot, fastKey)
@@ -226,6 +229,11 @@ func (m *Map[K, V]) lookUp(s *segment, b block, key K, h, w uint64) (value V, ok
 				case same:
 					value = m.valueIn(m.valueAt(slot))
 					return value, true, atomic.LoadUint64(&g.version) == version
+				case other:
+					// It may have been the key until the slot was erased.
+					if atomic.LoadUint64(&g.version) != version {
+						return value, false, false
+					}
 				case changed:
 					return value, false, false
 				}

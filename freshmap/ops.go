@@ -1,6 +1,8 @@
 package freshmap
 
 import (
+	"fmt"
+	"reflect"
 	"sync/atomic"
 	"unsafe"
 )
@@ -171,10 +173,10 @@ func (m *Map[K, V]) Compute(key K, f func(old V, loaded bool) (V, Op)) (actual V
 	}
 }
 
-// CompareAndSwap sets the value of a key to new if it is old. It panics if the
-// values cannot be compared.
+// CompareAndSwap sets the value of a key to new if it is old. It panics if V is
+// a type that cannot be compared.
 func (m *Map[K, V]) CompareAndSwap(key K, old, new V) (swapped bool) {
-	mustCompare(old)
+	mustCompare[V]()
 	g := m.hold(key, false)
 	defer g.release()
 	if value, ok := g.value(); ok && any(value) == any(old) {
@@ -184,10 +186,10 @@ func (m *Map[K, V]) CompareAndSwap(key K, old, new V) (swapped bool) {
 	return false
 }
 
-// CompareAndDelete removes a key if its value is old. It panics if the values
-// cannot be compared.
+// CompareAndDelete removes a key if its value is old. It panics if V is a type
+// that cannot be compared.
 func (m *Map[K, V]) CompareAndDelete(key K, old V) (deleted bool) {
-	mustCompare(old)
+	mustCompare[V]()
 	g := m.hold(key, false)
 	defer g.release()
 	if value, ok := g.value(); ok && any(value) == any(old) {
@@ -197,6 +199,8 @@ func (m *Map[K, V]) CompareAndDelete(key K, old V) (deleted bool) {
 	return false
 }
 
-// mustCompare panics, as == does, if a value cannot be compared, whether or not
-// the key is there.
-func mustCompare[V any](v V) { _ = equal[any](v, v) }
+func mustCompare[V any]() {
+	if t := reflect.TypeFor[V](); !t.Comparable() {
+		panic(fmt.Sprintf("freshmap: values of type %v cannot be compared", t))
+	}
+}
