@@ -129,20 +129,24 @@ type worker[K, V comparable] struct {
 	client int
 	rng    *rand.Rand
 	serial int64
+	dawdle bool   // callbacks of the next operation let others run
 	last   [hot]V // what it saw last, for CompareAndSwap
 	ops    []histOp
 }
 
-// act makes one operation and records it. Only the call of the map lies
-// between the two looks at the clock.
+// act makes an operation that chance chooses.
 func (w *worker[K, V]) act() {
-	i := w.rng.IntN(hot)
+	w.dawdle = w.rng.IntN(8) == 0
+	w.do(w.kind(), w.rng.IntN(hot))
+}
+
+// do makes one operation, with a new value if it takes one, and records it.
+// Only the call of the map lies between the two looks at the clock.
+func (w *worker[K, V]) do(kind linear.Kind, i int) {
 	k := w.keys[i]
 	w.serial++
 	v := w.shape.make(int64(w.client+1)<<40 | w.serial)
-	kind := w.kind()
 	a := linear.Action{Kind: kind, Key: i, Arg: w.shape.id(v)}
-	dawdle := w.rng.IntN(8) == 0
 
 	var got, old V
 	var ok, seen bool
@@ -150,7 +154,7 @@ func (w *worker[K, V]) act() {
 		return func(o V, loaded bool) (V, freshmap.Op) {
 			a.Called++
 			old, seen = o, loaded
-			if dawdle {
+			if w.dawdle {
 				runtime.Gosched()
 			}
 			return v, op
@@ -167,7 +171,7 @@ func (w *worker[K, V]) act() {
 	case linear.LoadOrCompute:
 		got, ok = w.m.LoadOrCompute(k, func() V {
 			a.Called++
-			if dawdle {
+			if w.dawdle {
 				runtime.Gosched()
 			}
 			return v
@@ -191,7 +195,7 @@ func (w *worker[K, V]) act() {
 	case linear.Clear:
 		w.m.Clear()
 	case linear.All:
-		if w.plan.ranges && (!w.plan.snapshots || dawdle) {
+		if w.plan.ranges && (!w.plan.snapshots || w.dawdle) {
 			a.Keys = w.look()
 		} else {
 			s := w.m.Snapshot()
