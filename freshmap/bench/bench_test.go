@@ -23,11 +23,11 @@ func BenchmarkGrow(b *testing.B)   { each(b, "Grow", grow) }
 func each(b *testing.B, workload string, run func(*testing.B, Case, *Peer)) {
 	for _, p := range Peers() {
 		for _, c := range Cases(*big) {
-			if c.Workload != workload || p.iterates && workload != "Iterate" {
+			if c.Workload != workload || !p.Takes(workload) {
 				continue
 			}
 			b.Run(c.sub(p.Name), func(b *testing.B) {
-				if why := LeftOut(p.Name, workload, c.Size); why != "" {
+				if why := LeftOut(p.Name, c); why != "" {
 					b.Skip(why)
 				}
 				run(b, c, p)

@@ -1,0 +1,149 @@
+package record
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ghostread/ghostread/freshmap/bench"
+)
+
+// A job is a case with GOMAXPROCS, for all peers.
+type job struct {
+	bench.Case
+	procs     int
+	benchtime string
+	timeout   time.Duration
+	reps      int // at most
+}
+
+// name is the name without a peer, which -only matches.
+func (j job) name() string { return strings.Replace(j.Name(""), "/peer=", "", 1) }
+
+func newJob(c bench.Case, procs int) job {
+	j := job{Case: c, procs: procs, benchtime: "0.2s", timeout: time.Minute, reps: 1 << 30}
+	switch {
+	case c.Workload == "Latency":
+		j.benchtime, j.timeout = "1x", 2*time.Minute
+		if c.Variant == "clock=cpu" { // the clock is a system call, twice for each operation
+			j.reps = 2
+		}
+	case c.Workload == "Memory":
+		j.benchtime = "1x"
+	case c.Variant == "writer=1":
+		j.benchtime = "2x"
+	case c.Workload == "Grow":
+		j.benchtime = "0.3s"
+	}
+	if c.Size > bench.GrowthSize {
+		j.timeout, j.reps = 3*time.Minute, 3
+	}
+	return j
+}
+
+// quickPeers are those that the figures need.
+var quickPeers = "sync.Map,xsync,xsync-relaxed,freshmap,freshmap-snapshot," + bench.Floor
+
+// quick is what the figures need.
+func quick(c bench.Case) (procs []int) {
+	uniform := c.Variant == "dist=uniform"
+	ints := c.Key == bench.KeyInt
+	million := c.Size == 1_000_000
+	ok := false
+	switch c.Workload {
+	case "Hits", "Misses":
+		ok = uniform && (ints || million)
+	case "R90", "R50":
+		ok = uniform && ints && c.Size != 100_000
+	case "U90":
+		ok = uniform && ints && c.Size == 100_000
+	case "Grow", "Memory", "Iterate":
+		ok = ints && million
+	case "Latency":
+		ok = ints && c.Variant == "clock=wall"
+	}
+	if ok {
+		return []int{2}
+	}
+	return nil
+}
+
+// full is what the document shows.
+func full(c bench.Case) (procs []int) {
+	uniform := c.Variant == "dist=uniform"
+	zipf := c.Variant == "dist=zipf"
+	ints := c.Key == bench.KeyInt
+	switch {
+	case c.Size > bench.GrowthSize:
+		if ints && !zipf && slices.Contains([]string{"Hits", "Misses", "R90", "R50", "Grow", "Memory"}, c.Workload) {
+			return []int{2}
+		}
+	case zipf:
+		if ints && slices.Contains([]string{"Hits", "R90", "R50"}, c.Workload) {
+			return []int{2}
+		}
+	case uniform && slices.Contains([]string{"R99", "R75", "U50"}, c.Workload):
+		if ints {
+			return []int{2}
+		}
+	case uniform || c.Workload == "Grow":
+		return []int{1, 2}
+	default:
+		return []int{2}
+	}
+	return nil
+}
+
+// every is what can be asked for by name.
+func every(c bench.Case) []int {
+	if slices.Contains([]string{"Latency", "Memory", "Iterate"}, c.Workload) {
+		return []int{2}
+	}
+	return []int{1, 2}
+}
+
+// plan lists the jobs of a mode that the expression matches.
+func plan(choose func(bench.Case) []int, only *regexp.Regexp, big bool, cpus []int) []job {
+	var jobs []job
+	for _, c := range bench.Cases(big) {
+		for _, procs := range choose(c) {
+			j := newJob(c, procs)
+			if (only == nil || only.MatchString(j.name())) && (len(cpus) == 0 || slices.Contains(cpus, procs)) {
+				jobs = append(jobs, j)
+			}
+		}
+	}
+	return jobs
+}
+
+// A step is one process.
+type step struct {
+	job
+	peer string
+	rep  int
+}
+
+func (s step) String() string {
+	return fmt.Sprintf("%s-%d rep %d", s.Name(s.peer), s.procs, s.rep+1)
+}
+
+// schedule interleaves: a repetition goes through all jobs, a job through all
+// peers, and the first peer is another one each time.
+func schedule(jobs []job, peers []*bench.Peer, reps int) []step {
+	var steps []step
+	for rep := range reps {
+		for i, j := range jobs {
+			if rep >= j.reps {
+				continue
+			}
+			for k := range peers {
+				if p := peers[(rep+i+k)%len(peers)]; p.Takes(j.Workload) {
+					steps = append(steps, step{j, p.Name, rep})
+				}
+			}
+		}
+	}
+	return steps
+}
