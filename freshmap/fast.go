@@ -69,7 +69,7 @@ func (m *Map[K, V]) storeFast(root unsafe.Pointer, key K, value V) bool {
 		return true
 	}
 	unused := free(ctrl)
-	if ctrl >= moved || unused == 0 {
+	if goesOn(ctrl, h) || unused == 0 {
 		st.mu.Unlock()
 		return false
 	}
@@ -96,7 +96,7 @@ func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K) bool {
 	slot, match, ctrl := findFast(g, h, w)
 	if slot == nil {
 		st.mu.Unlock()
-		return ctrl < moved
+		return !goesOn(ctrl, h)
 	}
 	index := slotOf(match)
 	m.vacate(place{g, index})

@@ -181,10 +181,10 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 			}
 			return m.loadAny(key)
 		}
-		if ctrl < moved {
+		if !goesOn(ctrl, h) {
 			return value, false
 		}
-		if home++; home >= groupsIn(b) || ctrl&moved != 0 {
+		if home++; home >= groupsIn(b) || atomic.LoadUint64(&g.version) >= moved {
 			return m.loadMore(b, key, h, w)
 		}
 	}
@@ -238,10 +238,10 @@ func (m *Map[K, V]) lookUp(s *segment, b block, key K, h, w uint64) (value V, ok
 					return value, false, false
 				}
 			}
-			if ctrl < moved {
+			if !goesOn(ctrl, h) {
 				return value, false, true
 			}
-			if ctrl&moved != 0 {
+			if atomic.LoadUint64(&g.version) >= moved {
 				return value, false, false
 			}
 			if i++; i == n {

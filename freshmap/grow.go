@@ -221,7 +221,10 @@ func (m *Map[K, V]) eraseStep(t *task) outcome {
 	b := t.erase.block
 	g := m.groupAt(b, t.group)
 	taken := used(atomic.LoadUint64(&g.ctrl))
-	atomic.StoreUint64(&g.ctrl, moved)
+	// Whoever sees the way bits finds the version moved. Whoever saw the tags
+	// finds another version than before once a slot has been cleared.
+	atomic.StoreUint64(&g.version, (g.version+1)|moved)
+	atomic.StoreUint64(&g.ctrl, allWays)
 	atomic.StoreUint64(&g.version, g.version+1)
 	for ; taken != 0; taken &= taken - 1 {
 		m.clearSlot(m.slotAt(g, slotOf(taken)))

@@ -65,7 +65,7 @@ func (m *Map[K, V]) copyEntries(to []entry[K, V], s *segment, from uint64) ([]en
 			g := m.groupAt(part.block, i)
 			look := seen{version: atomic.LoadUint64(&g.version)}
 			look.ctrl = atomic.LoadUint64(&g.ctrl)
-			if look.ctrl&moved != 0 {
+			if look.version >= moved {
 				return to, false
 			}
 			looks = append(looks, look)

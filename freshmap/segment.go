@@ -7,19 +7,26 @@ import (
 )
 
 // The control word of a group: bytes 0 to 6 hold the tags of the slots, 1 to
-// 127, or 0 for a free slot. Above them, bit 56 says that the group was moved
-// and erased, and bits 57 to 63 count the entries that passed the group because
-// it was full; 127 stands for any number from there on. A search ends at a
-// group that nobody passed.
+// 127, or 0 for a free slot. Byte 7 says which entries passed the group because
+// it was full: it has the way bits of all of them. A search ends at a group that
+// lacks its way bit.
+//
+// A group that was moved and erased has all way bits, so that each search goes
+// on, and then the top bit of its version, which tells it to begin again.
 const (
 	tagBytes   = 0x00ffffffffffffff
 	eachTag    = 0x0001010101010101
 	topOfTags  = 0x0080808080808080
 	restOfTags = 0x007f7f7f7f7f7f7f
-	moved      = 1 << 56
-	onePassed  = 1 << 57
-	mostPassed = 127
+	allWays    = 0xff << 56
+	moved      = 1 << 63 // of a version
 )
+
+// way returns which way bit a hash has.
+func way(h uint64) uint64 { return (h>>32 | 56) & 63 }
+
+// goesOn reports whether a search for a hash goes on behind a group.
+func goesOn(ctrl, h uint64) bool { return ctrl>>way(h)&1 != 0 }
 
 // tagOf returns seven bits of a hash, but never 0.
 func tagOf(h uint64) uint64 {
@@ -41,8 +48,6 @@ func used(ctrl uint64) uint64 { return (ctrl&tagBytes + restOfTags) & topOfTags 
 
 // slotOf returns the index that the lowest byte of a match stands for.
 func slotOf(match uint64) uint { return uint(bits.TrailingZeros64(match)) >> 3 }
-
-func passed(ctrl uint64) uint64 { return ctrl >> 57 }
 
 // A segment holds the entries whose hashes begin with its prefix. It describes
 // its block, which is replaced together with it: a segment is never changed
@@ -88,7 +93,7 @@ func (m *Map[K, V]) find(s *segment, b block, key K, h, w uint64) place {
 					return place{g, index}
 				}
 			}
-			if passed(ctrl) == 0 {
+			if !goesOn(ctrl, h) {
 				return place{}
 			}
 			if i++; i == n {
@@ -122,20 +127,14 @@ func (m *Map[K, V]) vacancy(b block, h uint64) (place, uintptr) {
 	return place{}, n
 }
 
-// pass counts an entry in (or, with a negative delta, out of) the first groups
-// of the search of its hash.
-func (m *Map[K, V]) pass(b block, h uint64, groups uintptr, delta int) {
+// pass sets the way bit of a hash in the first groups of its search.
+func (m *Map[K, V]) pass(b block, h uint64, groups uintptr) {
 	n := groupsIn(b)
 	i := homeOf(b, h)
 	for range groups {
 		g := m.groupAt(b, i)
-		ctrl := atomic.LoadUint64(&g.ctrl)
-		switch {
-		case passed(ctrl) == mostPassed: // nobody knows how many; it stays
-		case delta > 0:
-			atomic.StoreUint64(&g.ctrl, ctrl+onePassed)
-		default:
-			atomic.StoreUint64(&g.ctrl, ctrl-onePassed)
+		if ctrl := atomic.LoadUint64(&g.ctrl); !goesOn(ctrl, h) {
+			atomic.StoreUint64(&g.ctrl, ctrl|1<<way(h))
 		}
 		if i++; i == n {
 			i = 0
@@ -143,9 +142,49 @@ func (m *Map[K, V]) pass(b block, h uint64, groups uintptr, delta int) {
 	}
 }
 
-// fill writes an entry into a free slot and shows it to readers. What passes
-// full groups is counted first: a reader that meets the entry's tag before the
-// count does not get that far, which is as if it had come earlier.
+// unpass takes those way bits back that no entry needs any more, from the first
+// groups of the search of a hash.
+func (m *Map[K, V]) unpass(b block, h uint64, groups uintptr) {
+	n := groupsIn(b)
+	i := homeOf(b, h)
+	for range groups {
+		g := m.groupAt(b, i)
+		ctrl := atomic.LoadUint64(&g.ctrl)
+		if ways := m.waysPast(b, i); ways != ctrl&allWays {
+			atomic.StoreUint64(&g.ctrl, ctrl&tagBytes|ways)
+		}
+		if i++; i == n {
+			i = 0
+		}
+	}
+}
+
+// waysPast returns the way bits of the entries behind a group that have passed
+// it.
+func (m *Map[K, V]) waysPast(b block, i uintptr) (ways uint64) {
+	n := groupsIn(b)
+	for distance, j := uintptr(1), i+1; distance < n; distance, j = distance+1, j+1 {
+		if j == n {
+			j = 0
+		}
+		g := m.groupAt(b, j)
+		ctrl := atomic.LoadUint64(&g.ctrl)
+		for u := used(ctrl); u != 0; u &= u - 1 {
+			h := m.hashOf(m.slotAt(g, slotOf(u)))
+			if (j+n-homeOf(b, h))%n >= distance {
+				ways |= 1 << way(h)
+			}
+		}
+		if ctrl&allWays == 0 {
+			break
+		}
+	}
+	return ways
+}
+
+// fill writes an entry into a free slot and shows it to readers. The way there
+// has been marked before: a reader that passed too early for that has missed an
+// entry that was not there yet.
 func (m *Map[K, V]) fill(at place, key K, h, w uint64, value V) {
 	slot := m.slotAt(at.group, at.index)
 	m.setKey(slot, key, h, w)
@@ -165,7 +204,7 @@ func (m *Map[K, V]) vacate(at place) {
 
 // roomIn is how many entries so many groups take before a full group is reason
 // to look for more room.
-func roomIn(groups uintptr) int { return int(groups * slots * 3 / 4) }
+func roomIn(groups uintptr) int { return int(groups * slots * 13 / 16) }
 
 // crowded reports whether the next entry of a hash should find more room than
 // the block has: its home group is full, and so are most others.
@@ -183,41 +222,34 @@ func (m *Map[K, V]) insert(b block, key K, h, w uint64, value V) {
 	m.fill(at, key, h, w, value)
 }
 
-// reserve counts an entry in where it passes full groups, and returns the
-// place behind them.
+// reserve marks the way of an entry past full groups, and returns the place
+// behind them.
 func (m *Map[K, V]) reserve(b block, h uint64, at place, distance uintptr) place {
 	for s := (*segment)(nil); at.group == nil; at, distance = m.vacancy(b, h) {
-		m.pass(b, h, distance, +1)
+		m.pass(b, h, distance)
 		if s == nil {
 			s = m.segmentOf(h)
 		}
 		s = m.following(s)
 		b = s.block
 	}
-	m.pass(b, h, distance, +1)
+	m.pass(b, h, distance)
 	return at
 }
 
 // remove takes out the entry at a place, which find has returned for its hash.
+// In a segment that is followed by another, and in that, way bits stay.
 func (m *Map[K, V]) remove(b block, h uint64, at place) {
 	m.vacate(at)
-	for s := (*segment)(nil); ; b = s.block {
-		i, n := homeOf(b, h), groupsIn(b)
-		for distance := range n {
-			if m.groupAt(b, i) == at.group {
-				m.pass(b, h, distance, -1)
-				return
-			}
-			if i++; i == n {
-				i = 0
-			}
-		}
-		m.pass(b, h, n, -1)
-		if s == nil {
-			s = m.segmentOf(h)
-		}
-		s = s.next.Load()
+	if m.groupAt(b, homeOf(b, h)) == at.group || m.segmentOf(h).next.Load() != nil {
+		return
 	}
+	n := groupsIn(b)
+	distance := uintptr(1)
+	for m.groupAt(b, (homeOf(b, h)+distance)%n) != at.group {
+		distance++
+	}
+	m.unpass(b, h, distance)
 }
 
 // live counts the entries of a block.
@@ -245,12 +277,12 @@ func (m *Map[K, V]) each(s *segment, f func(slot unsafe.Pointer)) {
 func (m *Map[K, V]) adopt(s *segment, h uint64, slot unsafe.Pointer) {
 	at, distance := m.vacancy(s.block, h)
 	for at.group == nil {
-		m.pass(s.block, h, distance, +1)
+		m.pass(s.block, h, distance)
 		s = m.following(s)
 		at, distance = m.vacancy(s.block, h)
 	}
 	if distance > 0 {
-		m.pass(s.block, h, distance, +1)
+		m.pass(s.block, h, distance)
 	}
 	m.copySlot(m.slotAt(at.group, at.index), slot)
 	at.group.ctrl |= tagOf(h) << (8 * at.index)
