@@ -7,6 +7,7 @@ replace github.com/ghostread/ghostread => ../..
 require (
 	github.com/alphadose/haxmap v1.4.0
 	github.com/ghostread/ghostread v0.0.0-00010101000000-000000000000
+	github.com/google/go-cmp v0.7.0
 	github.com/orcaman/concurrent-map/v2 v2.0.1
 	github.com/puzpuzpuz/xsync/v4 v4.5.0
 )

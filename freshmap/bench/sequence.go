@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"unsafe"
@@ -54,9 +53,13 @@ func (q Sequence) part(i, j int) Sequence {
 // withText adds the text of the keys if the kind asks for it.
 func (q Sequence) withText(kind string) Sequence {
 	if kind == KeyString {
-		q.Text = make([]byte, 0, len(q.Ops)*textLen)
-		for _, op := range q.Ops {
-			q.Text = fmt.Appendf(q.Text, "user:%015d", op&keyMask)
+		q.Text = make([]byte, len(q.Ops)*textLen)
+		for i, op := range q.Ops {
+			text := q.Text[i*textLen : (i+1)*textLen]
+			copy(text, "user:000000000000000")
+			for at, k := textLen-1, op&keyMask; k > 0; at, k = at-1, k/10 {
+				text[at] += byte(k % 10)
+			}
 		}
 	}
 	return q

@@ -23,10 +23,10 @@ type job struct {
 func (j job) name() string { return strings.Replace(j.Name(""), "/peer=", "", 1) }
 
 func newJob(c bench.Case, procs int) job {
-	j := job{Case: c, procs: procs, benchtime: "0.2s", timeout: time.Minute, reps: 1 << 30}
+	j := job{Case: c, procs: procs, benchtime: "0.2s", timeout: 2 * time.Minute, reps: 1 << 30}
 	switch {
 	case c.Workload == "Latency":
-		j.benchtime, j.timeout = "1x", 2*time.Minute
+		j.benchtime, j.timeout = "1x", 3*time.Minute
 		if c.Variant == "clock=cpu" { // the clock is a system call, twice for each operation
 			j.reps = 2
 		}
@@ -38,7 +38,7 @@ func newJob(c bench.Case, procs int) job {
 		j.benchtime = "0.3s"
 	}
 	if c.Size > bench.GrowthSize {
-		j.timeout, j.reps = 3*time.Minute, 3
+		j.timeout, j.reps = 5*time.Minute, 3
 	}
 	return j
 }

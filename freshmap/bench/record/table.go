@@ -42,7 +42,7 @@ func units(set *result.Set, k result.Key) []string {
 			out = append(out, u)
 		}
 	}
-	if len(out) == 0 || out[0] == "holes" {
+	if _, ok := set.Median(k, "ns/op"); ok && (len(out) == 0 || out[0] == "holes") {
 		out = append([]string{"ns/op"}, out...)
 	}
 	return out
