@@ -107,7 +107,7 @@ func (m *Map[K, V]) segmentOf(h uint64) *segment { return m.directory.Load().seg
 // install makes d the directory. The caller holds Map.structure.
 func (m *Map[K, V]) install(d *directory) {
 	m.directory.Store(d)
-	if m.keys <= keyPointer && m.hashes == hashBits && m.values <= valuePointer {
+	if m.fastPath() {
 		atomic.StorePointer(&m.fast, d.root())
 	}
 	atomic.StorePointer(&m.root, d.root())

@@ -15,6 +15,12 @@ const (
 	fastGroup = groupHeader + slots*fastSlots
 )
 
+// fastPath reports whether the map has such a layout, and hashes the words
+// itself.
+func (m *Map[K, V]) fastPath() bool {
+	return m.keys <= keyPointer && m.values <= valuePointer && m.hashes == hashBits
+}
+
 func fastGroupAt(b block, i uintptr) *group {
 	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*fastGroup))
 }
@@ -105,4 +111,44 @@ func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K) bool {
 	st.mu.Unlock()
 	m.help()
 	return true
+}
+
+// moveFast copies the slots of a block into one of two that no reader can reach
+// yet, by a bit of their hashes. Both have room for all that they get.
+func (m *Map[K, V]) moveFast(from block, hashes []uint64, into [2]block, bit uint) {
+	next := 0
+	for i := range groupsIn(from) {
+		g := fastGroupAt(from, i)
+		for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
+			slot, h := fastSlotAt(g, u), hashes[next]
+			next++
+			b := into[h>>bit&1]
+			home := fastGroupAt(b, homeOf(b, h))
+			unused := free(home.ctrl)
+			if unused == 0 {
+				at, distance := m.vacancy(b, h)
+				m.pass(b, h, distance)
+				home, unused = at.group, 0x80<<(8*at.index)
+			}
+			home.ctrl |= tagOf(h) << (uint(bits.TrailingZeros64(unused)) &^ 7 & 63)
+			to := fastSlotAt(home, unused)
+			if m.pointers == 0 {
+				*(*[2]uint64)(to) = *(*[2]uint64)(slot)
+			} else {
+				m.copySlot(to, slot)
+			}
+		}
+	}
+}
+
+// hashFast appends the hashes of the slots of a block.
+func (m *Map[K, V]) hashFast(b block, hashes []uint64) []uint64 {
+	for i := range groupsIn(b) {
+		g := fastGroupAt(b, i)
+		for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
+			w := atomic.LoadUint64((*uint64)(fastSlotAt(g, u)))
+			hashes = append(hashes, mix(w, m.seed, m.multiplier))
+		}
+	}
+	return hashes
 }

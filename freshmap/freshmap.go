@@ -116,16 +116,17 @@ func (m *Map[K, V]) init() {
 		m.stripes = make([]stripe, 1<<m.stripeBits)
 		m.structure.Lock()
 		defer m.structure.Unlock()
-		m.install(m.emptyDirectory(depthFor(m.options.capacity)))
+		m.install(m.emptyDirectory())
 	})
 }
 
-// emptyDirectory returns a directory of empty segments of one depth. The caller
-// holds Map.structure, and installs it.
-func (m *Map[K, V]) emptyDirectory(depth uint8) *directory {
+// emptyDirectory returns a directory of empty segments, with the capacity that
+// was asked for. The caller holds Map.structure, and installs it.
+func (m *Map[K, V]) emptyDirectory() *directory {
+	depth, entries := planFor(m.options.capacity)
 	d := newDirectory(uint(depth))
 	for i := range uint64(len(d.segments)) {
-		d.put(m.newSegment(i<<d.shift, depth, 0))
+		d.put(m.newSegment(i<<d.shift, depth, entries))
 	}
 	m.depths = [65]int{}
 	m.depths[depth] = len(d.segments)
@@ -133,11 +134,12 @@ func (m *Map[K, V]) emptyDirectory(depth uint8) *directory {
 	return d
 }
 
-// depthFor returns how deep segments must be to have room for the number of
-// entries.
-func depthFor(entries int) uint8 {
-	const each = wideGroups * slots * 5 / 8
-	return uint8(min(max(bits.Len(uint(max(entries-1, 0)/each)), 1), 40))
+// planFor returns how deep segments must be so that the number of entries hardly
+// ever crowds one, and for how many entries each needs room.
+func planFor(entries int) (depth uint8, each int) {
+	most := roomIn(wideGroups) * 2 / 3
+	depth = uint8(min(max(bits.Len(uint(max(entries-1, 0)/most)), 1), 40))
+	return depth, entries >> depth * 3 / 2
 }
 
 // Load returns the value of a key, and whether there is one. It takes no lock

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 )
 
 // fillStep is how many entries of a new directory one step fills.
@@ -275,48 +274,76 @@ func (m *Map[K, V]) Fence(ctx context.Context) error {
 func (m *Map[K, V]) makeRoom(h uint64) bool {
 	s := m.segmentOf(h)
 	if groupsIn(s.block) == smallGroups && s.next.Load() == nil {
-		m.rebuild(s, s.depth, wideGroups)
+		m.rebuild(s, roomIn(wideGroups))
 		m.counts.widened.Add(1)
 		return true
 	}
 	if !m.mayDeepen(s.depth) {
 		return false
 	}
-	m.split(s)
+	m.split(s, 0)
 	return true
 }
 
-// split replaces a segment by two. The caller holds its stripe.
-func (m *Map[K, V]) split(s *segment) {
+// split replaces a segment by two, each with room for the number of entries at
+// least. The caller holds its stripe.
+func (m *Map[K, V]) split(s *segment, entries int) {
 	var scratch [wideGroups * slots]uint64
-	hashes := scratch[:0]
+	hashes := m.hashesOf(s, scratch[:0])
 	bit := uint(63 - s.depth)
-	var count [2]int
-	m.each(s, func(slot unsafe.Pointer) {
-		h := m.hashOf(slot)
-		hashes = append(hashes, h)
-		count[h>>bit&1]++
-	})
-	halves := []*segment{
-		m.newSegment(s.prefix, s.depth+1, count[0]),
-		m.newSegment(s.prefix|1<<bit, s.depth+1, count[1]),
+	ones := 0
+	for _, h := range hashes {
+		ones += int(h >> bit & 1)
 	}
-	i := 0
-	m.each(s, func(slot unsafe.Pointer) {
-		h := hashes[i]
-		i++
-		m.adopt(halves[h>>bit&1], h, slot)
-	})
-	m.supersede([]*segment{s}, halves)
+	low := m.newSegment(s.prefix, s.depth+1, max(entries, len(hashes)-ones))
+	high := m.newSegment(s.prefix|1<<bit, s.depth+1, max(entries, ones))
+	m.move(s, hashes, [2]*segment{low, high}, bit)
+	m.supersede([]*segment{s}, []*segment{low, high})
 	m.counts.split.Add(1)
 }
 
-// rebuild replaces a segment by one of another size. The caller holds its
-// stripe.
-func (m *Map[K, V]) rebuild(s *segment, depth uint8, groups uintptr) {
-	with := m.newSegment(s.prefix, depth, roomIn(groups))
-	m.each(s, func(slot unsafe.Pointer) { m.adopt(with, m.hashOf(slot), slot) })
+// rebuild replaces a segment by one with room for the number of entries. The
+// caller holds its stripe.
+func (m *Map[K, V]) rebuild(s *segment, entries int) {
+	var scratch [wideGroups * slots]uint64
+	with := m.newSegment(s.prefix, s.depth, entries)
+	m.move(s, m.hashesOf(s, scratch[:0]), [2]*segment{with, with}, 0)
 	m.supersede([]*segment{s}, []*segment{with})
+}
+
+// hashesOf appends the hashes of the entries of a segment, in the order of
+// their slots.
+func (m *Map[K, V]) hashesOf(s *segment, hashes []uint64) []uint64 {
+	if m.fastPath() && s.next.Load() == nil {
+		return m.hashFast(s.block, hashes)
+	}
+	for ; s != nil; s = s.next.Load() {
+		for i := range groupsIn(s.block) {
+			g := m.groupAt(s.block, i)
+			for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
+				hashes = append(hashes, m.hashOf(m.slotAt(g, slotOf(u))))
+			}
+		}
+	}
+	return hashes
+}
+
+// move copies the entries of a segment into one of two that no reader can reach
+// yet, by a bit of their hashes.
+func (m *Map[K, V]) move(s *segment, hashes []uint64, into [2]*segment, bit uint) {
+	if m.fastPath() && s.next.Load() == nil {
+		m.moveFast(s.block, hashes, [2]block{into[0].block, into[1].block}, bit)
+		return
+	}
+	for ; s != nil; s = s.next.Load() {
+		for i := range groupsIn(s.block) {
+			g := m.groupAt(s.block, i)
+			for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
+				m.adopt(into[hashes[0]>>bit&1], hashes[0], m.slotAt(g, slotOf(u)))
+				hashes = hashes[1:]
+			}
+		}
+	}
 }
 
 // supersede puts segments in the place of others, which are kept for the
@@ -343,11 +370,16 @@ func (m *Map[K, V]) thin(g *group, h uint64, held *stripe) {
 
 func (m *Map[K, V]) thinSegment(h uint64, held *stripe) {
 	s := m.segmentOf(h)
-	if s.depth > depthFor(m.options.capacity) {
-		m.join(s, held, smallGroups*slots/2)
-	} else {
+	if m.spare(s) && !m.join(s, held, smallGroups*slots/2) {
 		m.narrow(s, smallGroups*slots/2)
 	}
+}
+
+// spare reports whether the map would have the room it was made with if the
+// segment were joined or narrowed.
+func (m *Map[K, V]) spare(s *segment) bool {
+	depth, _ := planFor(m.options.capacity)
+	return m.options.capacity <= 0 || s.depth > depth
 }
 
 // narrow replaces a wide segment of few entries by a small one. The caller
@@ -356,7 +388,7 @@ func (m *Map[K, V]) narrow(s *segment, atMost int) bool {
 	if groupsIn(s.block) == smallGroups || s.next.Load() != nil || m.live(s.block) > atMost {
 		return false
 	}
-	m.rebuild(s, s.depth, smallGroups)
+	m.rebuild(s, 0)
 	m.counts.narrowed.Add(1)
 	return true
 }
@@ -385,14 +417,15 @@ func (m *Map[K, V]) join(s *segment, held *stripe, atMost int) bool {
 		}
 	}
 	if sibling.depth != s.depth || sibling.next.Load() != nil || live+m.live(sibling.block) > atMost {
-		return m.narrow(s, atMost)
+		return false
 	}
 	if s.prefix&bit != 0 {
 		s, sibling = sibling, s
 	}
 	with := m.newSegment(s.prefix, s.depth-1, atMost)
 	for _, half := range []*segment{s, sibling} {
-		m.each(half, func(slot unsafe.Pointer) { m.adopt(with, m.hashOf(slot), slot) })
+		var scratch [wideGroups * slots]uint64
+		m.move(half, m.hashesOf(half, scratch[:0]), [2]*segment{with, with}, 0)
 	}
 	m.supersede([]*segment{s, sibling}, []*segment{with})
 	m.counts.joined.Add(1)
@@ -407,11 +440,14 @@ func (m *Map[K, V]) Grow(n int) {
 		return
 	}
 	m.init()
-	depth := depthFor(m.Len() + n)
+	depth, entries := planFor(m.Len() + n)
 	m.sweep(func(s *segment, _ *stripe) bool {
-		if s.depth < depth {
-			m.split(s)
+		switch {
+		case s.depth < depth:
+			m.split(s, entries)
 			return true
+		case s.depth == depth && entries > roomIn(groupsIn(s.block)):
+			m.rebuild(s, entries)
 		}
 		return false
 	})
@@ -427,8 +463,8 @@ func (m *Map[K, V]) Shrink() {
 	for joined := true; joined; {
 		joined = false
 		m.sweep(func(s *segment, st *stripe) bool {
-			if s.prefix<<(s.depth-1)>>63 == 0 && m.join(s, st, smallGroups*slots*3/4) ||
-				m.narrow(s, smallGroups*slots*3/4) {
+			if m.spare(s) && (s.prefix<<(s.depth-1)>>63 == 0 && m.join(s, st, roomIn(smallGroups)) ||
+				m.narrow(s, roomIn(smallGroups))) {
 				joined = true
 			}
 			return false
@@ -438,7 +474,7 @@ func (m *Map[K, V]) Shrink() {
 
 // sweep adds a task that calls f for each segment, in the order of their
 // hashes, with its stripe held, and again for the same range as long as f asks
-// for it. Then it does all work there is.
+// for it. It returns when that has been done.
 func (m *Map[K, V]) sweep(f func(*segment, *stripe) (again bool)) {
 	var at uint64
 	m.enqueue(task{run: func() outcome {
@@ -469,7 +505,7 @@ func (m *Map[K, V]) Clear() {
 	m.lockAll()
 	m.structure.Lock()
 	old := m.directory.Load()
-	m.install(m.emptyDirectory(depthFor(m.options.capacity)))
+	m.install(m.emptyDirectory())
 	m.structure.Unlock()
 	m.retireAll(old)
 	for i := range m.stripes {

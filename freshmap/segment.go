@@ -204,7 +204,7 @@ func (m *Map[K, V]) vacate(at place) {
 
 // roomIn is how many entries so many groups take before a full group is reason
 // to look for more room.
-func roomIn(groups uintptr) int { return int(groups * slots * 13 / 16) }
+func roomIn(groups uintptr) int { return int(groups) * slots * 13 / 16 }
 
 // crowded reports whether the next entry of a hash should find more room than
 // the block has: its home group is full, and so are most others.
@@ -258,19 +258,6 @@ func (m *Map[K, V]) live(b block) (n int) {
 		n += bits.OnesCount64(used(atomic.LoadUint64(&m.groupAt(b, i).ctrl)))
 	}
 	return n
-}
-
-// each calls f for the slots of a segment and what follows it. The caller holds
-// the stripe, or the segment does not change any more.
-func (m *Map[K, V]) each(s *segment, f func(slot unsafe.Pointer)) {
-	for ; s != nil; s = s.next.Load() {
-		for i := range groupsIn(s.block) {
-			g := m.groupAt(s.block, i)
-			for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
-				f(m.slotAt(g, slotOf(u)))
-			}
-		}
-	}
 }
 
 // adopt copies a slot of another segment into one that no reader can reach yet.
