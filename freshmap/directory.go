@@ -133,23 +133,27 @@ func (m *Map[K, V]) resize(bits uint) {
 
 // replace puts segments in the place of others that cover the same range. The
 // caller holds the stripes of the range.
-func (m *Map[K, V]) replace(old, with []*segment) {
+func (m *Map[K, V]) replace(old, with [2]*segment) {
 	m.structure.Lock()
 	defer m.structure.Unlock()
-	for _, s := range with {
-		for d := m.directory.Load(); uint(s.depth) > d.bits(); d = m.directory.Load() {
-			m.resize(d.bits() + 1)
-		}
-		m.depths[s.depth]++
+	for uint(with[0].depth) > m.directory.Load().bits() {
+		m.resize(m.directory.Load().bits() + 1)
 	}
 	d := m.directory.Load()
 	for _, s := range with {
-		d.put(s)
+		if s != nil {
+			d.put(s)
+			m.depths[s.depth]++
+			m.segments++
+		}
 	}
 	for _, s := range old {
-		m.depths[s.depth]--
+		if s != nil {
+			m.depths[s.depth]--
+			m.segments--
+		}
 	}
-	m.segments += len(with) - len(old)
+	m.keepReserve(m.segments >= reserveFrom)
 	if bits := d.bits(); bits > 1 && m.depths[bits] == 0 && m.depths[bits-1] == 0 {
 		m.resize(bits - 1)
 	}

@@ -103,12 +103,31 @@ func script[K, V comparable](i int, kinds ...linear.Kind) func(*worker[K, V]) {
 	}
 }
 
+// grow is a script that splits the segments and erases what is left of them.
+func grow[K, V comparable](w *worker[K, V]) {
+	w.m.Grow(60)
+	steps(w)
+}
+
+// shrink is a script that joins segments and erases what is left of them.
+func shrink[K, V comparable](w *worker[K, V]) {
+	w.m.Shrink()
+	steps(w)
+}
+
+// steps does the work that is there. It has an end, also if a writer is in the
+// way that the scheduler does not let go on.
+func steps[K, V comparable](w *worker[K, V]) {
+	for i := 0; i < 60 && w.m.Step(); i++ {
+	}
+}
+
 // explored is a shorthand for the types of most explorations.
 type explored = exploration[int, int]
 
 func TestExploredSplit(t *testing.T) {
 	explored{shape: intInt, hot: 2, fillers: 3, scripts: []func(*worker[int, int]){
-		func(w *worker[int, int]) { w.m.Grow(60) },
+		grow[int, int],
 		script[int, int](0, linear.Load, linear.Store, linear.Load),
 		script[int, int](1, linear.Load, linear.Load, linear.LoadAndDelete),
 	}}.run(t)
@@ -117,7 +136,7 @@ func TestExploredSplit(t *testing.T) {
 func TestExploredSplitOfStrings(t *testing.T) {
 	exploration[string, [3]uint64]{shape: shape[string, [3]uint64]{key: stringInt.key, make: boxedWide.make, id: boxedWide.id},
 		hot: 2, fillers: 2, scripts: []func(*worker[string, [3]uint64]){
-			func(w *worker[string, [3]uint64]) { w.m.Grow(60) },
+			grow[string, [3]uint64],
 			script[string, [3]uint64](0, linear.Load, linear.Store, linear.Load),
 			script[string, [3]uint64](1, linear.Load, linear.LoadOrStore),
 		}}.run(t)
@@ -131,8 +150,7 @@ func TestExploredSplitByStore(t *testing.T) {
 			for i := 0; !m.Migrating(); i++ {
 				m.Store(-1-i, 1)
 			}
-			for m.Step() {
-			}
+			steps(w)
 		},
 		script[int, int](0, linear.Load, linear.CompareAndSwap, linear.Load),
 	}}.run(t)
@@ -168,8 +186,7 @@ func TestExploredCopyAndErase(t *testing.T) {
 				s := w.m.Snapshot()
 				w.do(linear.Store, 1)
 				s.Close()
-				for w.m.Step() {
-				}
+				steps(w)
 			},
 			script[int, int](0, linear.Load, linear.Load, linear.Load),
 			script[int, int](1, linear.Load, linear.LoadAndStore),
@@ -180,7 +197,7 @@ func TestExploredJoin(t *testing.T) {
 	explored{shape: intInt, hot: 2, fillers: 3,
 		setup: func(m *freshmap.Map[int, int]) { m.Grow(60) },
 		scripts: []func(*worker[int, int]){
-			func(w *worker[int, int]) { w.m.Shrink() },
+			shrink[int, int],
 			script[int, int](0, linear.Load, linear.Store, linear.Load),
 			script[int, int](1, linear.Delete, linear.LoadOrStore),
 		}}.run(t)
@@ -188,8 +205,8 @@ func TestExploredJoin(t *testing.T) {
 
 func TestExploredGrowAndShrink(t *testing.T) {
 	explored{shape: intInt, hot: 1, fillers: 2, scripts: []func(*worker[int, int]){
-		func(w *worker[int, int]) { w.m.Grow(60) },
-		func(w *worker[int, int]) { w.m.Shrink() },
+		grow[int, int],
+		shrink[int, int],
 		script[int, int](0, linear.Load, linear.ComputeSet),
 	}}.run(t)
 }
@@ -305,7 +322,7 @@ func TestExploredRange(t *testing.T) {
 	explored{shape: intInt, hot: 2, fillers: 2, ranges: true, scripts: []func(*worker[int, int]){
 		script[int, int](0, linear.All),
 		script[int, int](0, linear.Delete, linear.Store),
-		func(w *worker[int, int]) { w.m.Grow(60) },
+		grow[int, int],
 	}}.run(t)
 }
 

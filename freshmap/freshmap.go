@@ -64,6 +64,7 @@ type Map[K comparable, V any] struct {
 	segments  int
 
 	work   queue
+	spares reserve
 	epoch  atomic.Uint64 // counts snapshots
 	cow    atomic.Uint64 // epoch of the newest open snapshot, or 0
 	opened snapshots

@@ -96,14 +96,19 @@ func (m *Map[K, V]) Step() bool {
 	return true
 }
 
-// help does a step on behalf of a writer, unless somebody is at it.
+// help has a writer do its share: a step, unless somebody is at it, or a block
+// for the reserve.
 func (m *Map[K, V]) help() {
-	if m.Migrating() && !m.options.manual {
+	if m.spares.low.Load() || m.Migrating() && !m.options.manual {
 		m.helpSome()
 	}
 }
 
 func (m *Map[K, V]) helpSome() {
+	if m.spares.low.Load() {
+		m.stock()
+		return
+	}
 	if m.work.step.TryLock() {
 		m.advance()
 		m.work.step.Unlock()
@@ -298,7 +303,7 @@ func (m *Map[K, V]) split(s *segment, entries int) {
 	low := m.newSegment(s.prefix, s.depth+1, max(entries, len(hashes)-ones))
 	high := m.newSegment(s.prefix|1<<bit, s.depth+1, max(entries, ones))
 	m.move(s, hashes, [2]*segment{low, high}, bit)
-	m.supersede([]*segment{s}, []*segment{low, high})
+	m.supersede([2]*segment{s}, [2]*segment{low, high})
 	m.counts.split.Add(1)
 }
 
@@ -308,7 +313,7 @@ func (m *Map[K, V]) rebuild(s *segment, entries int) {
 	var scratch [wideGroups * slots]uint64
 	with := m.newSegment(s.prefix, s.depth, entries)
 	m.move(s, m.hashesOf(s, scratch[:0]), [2]*segment{with, with}, 0)
-	m.supersede([]*segment{s}, []*segment{with})
+	m.supersede([2]*segment{s}, [2]*segment{with})
 }
 
 // hashesOf appends the hashes of the entries of a segment, in the order of
@@ -348,14 +353,18 @@ func (m *Map[K, V]) move(s *segment, hashes []uint64, into [2]*segment, bit uint
 
 // supersede puts segments in the place of others, which are kept for the
 // snapshots that need them and erased otherwise. The caller holds the stripes.
-func (m *Map[K, V]) supersede(old, with []*segment) {
+func (m *Map[K, V]) supersede(old, with [2]*segment) {
 	before, left := m.retain(old)
 	for _, s := range with {
-		s.before = before
+		if s != nil {
+			s.before = before
+		}
 	}
 	m.replace(old, with)
 	for _, s := range left {
-		m.enqueue(task{erase: s})
+		if s != nil {
+			m.enqueue(task{erase: s})
+		}
 	}
 }
 
@@ -423,11 +432,11 @@ func (m *Map[K, V]) join(s *segment, held *stripe, atMost int) bool {
 		s, sibling = sibling, s
 	}
 	with := m.newSegment(s.prefix, s.depth-1, atMost)
-	for _, half := range []*segment{s, sibling} {
+	for _, half := range [2]*segment{s, sibling} {
 		var scratch [wideGroups * slots]uint64
 		m.move(half, m.hashesOf(half, scratch[:0]), [2]*segment{with, with}, 0)
 	}
-	m.supersede([]*segment{s, sibling}, []*segment{with})
+	m.supersede([2]*segment{s, sibling}, [2]*segment{with})
 	m.counts.joined.Add(1)
 	return true
 }

@@ -166,10 +166,10 @@ func (l *layout) init(key, value reflect.Type) {
 	if l.pointers != 0 {
 		l.lead = blockAlign - 8
 	}
-	for i, n := range []int{smallGroups, wideGroups} {
+	for i, n := range sizes {
 		l.blocks[i] = reflect.StructOf([]reflect.StructField{
 			{Name: "Lead", Type: reflect.ArrayOf(int(l.lead), reflect.TypeFor[byte]())},
-			{Name: "Groups", Type: reflect.ArrayOf(n, group)},
+			{Name: "Groups", Type: reflect.ArrayOf(int(n), group)},
 		})
 	}
 }
@@ -189,29 +189,21 @@ func (l *layout) bufferAt(cell unsafe.Pointer, selector uint64) unsafe.Pointer {
 	return unsafe.Add(cell, 8+uintptr(selector&1)*l.buffer)
 }
 
-// newBlock returns an empty block of n groups.
-func (l *layout) newBlock(n uintptr, round uint) block {
-	t := l.blocks[0]
-	if n == wideGroups {
-		t = l.blocks[1]
-	}
-	p := unsafe.Add(reflect.New(t).UnsafePointer(), l.lead)
+// newBlock returns an empty block of one of the sizes. Its tag says nothing of
+// its stripe.
+func (l *layout) newBlock(size int) block {
+	p := unsafe.Add(reflect.New(l.blocks[size]).UnsafePointer(), l.lead)
 	if uintptr(p)&tagMask != 0 {
-		// Size classes from 1024 bytes on are multiples of 128
+		// Size classes from 1024 bytes on, and 896, are multiples of 128
 		// (runtime/sizeclasses.go); without that there would be no room for tags.
 		panic("freshmap: the allocator of this Go release does not align to 128 bytes")
 	}
-	return unsafe.Add(p, n|uintptr(round)<<tagRoundShift)
+	return unsafe.Add(p, sizes[size])
 }
 
 // blockSize returns the bytes that a block takes of the heap, as far as the
 // map can know.
-func (l *layout) blockSize(b block) uintptr {
-	if groupsIn(b) == wideGroups {
-		return l.blocks[1].Size()
-	}
-	return l.blocks[0].Size()
-}
+func (l *layout) blockSize(b block) uintptr { return l.blocks[sizeOf(b)].Size() }
 
 // copySlot copies a slot into one that no reader can reach yet.
 func (l *layout) copySlot(to, from unsafe.Pointer) {

@@ -279,7 +279,7 @@ func (m *Map[K, V]) adopt(s *segment, h uint64, slot unsafe.Pointer) {
 func (m *Map[K, V]) following(s *segment) *segment {
 	next := s.next.Load()
 	if next == nil {
-		next = &segment{block: m.newBlock(wideGroups, 0), prefix: s.prefix, depth: s.depth, born: s.born}
+		next = m.take(1, s.prefix, s.depth)
 		s.next.Store(next)
 	}
 	return next
@@ -288,14 +288,9 @@ func (m *Map[K, V]) following(s *segment) *segment {
 // newSegment returns an empty segment with room for the number of entries,
 // unless that is more than any segment has room for.
 func (m *Map[K, V]) newSegment(prefix uint64, depth uint8, entries int) *segment {
-	n := uintptr(smallGroups)
+	size := 0
 	if entries > roomIn(smallGroups) {
-		n = wideGroups
+		size = 1
 	}
-	return &segment{
-		block:  m.newBlock(n, m.stripeBits-min(uint(depth), m.stripeBits)),
-		prefix: prefix,
-		depth:  depth,
-		born:   m.epoch.Load(),
-	}
+	return m.take(size, prefix, depth)
 }

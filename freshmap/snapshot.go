@@ -153,7 +153,7 @@ func (m *Map[K, V]) eraseKept(kept []keepsake) task {
 // retain keeps those of the segments that open snapshots need, and returns what
 // their successors have to lead to, and the others. The caller holds the
 // stripes.
-func (m *Map[K, V]) retain(old []*segment) (before []*version, others []*segment) {
+func (m *Map[K, V]) retain(old [2]*segment) (before []*version, others [2]*segment) {
 	if m.cow.Load() == 0 {
 		return nil, old
 	}
@@ -161,20 +161,23 @@ func (m *Map[K, V]) retain(old []*segment) (before []*version, others []*segment
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	cow := m.cow.Load()
-	for _, s := range old {
-		if s.born >= cow {
-			others = append(others, s)
-			for _, v := range s.before {
-				if v.segment.Load() != nil {
-					before = append(before, v)
-				}
+	for i, s := range old {
+		if s == nil {
+			continue
+		}
+		// What s leads to is needed by older snapshots, perhaps for longer than s.
+		for _, v := range s.before {
+			if v.segment.Load() != nil {
+				before = append(before, v)
 			}
+		}
+		if s.born >= cow {
+			others[i] = s
 			continue
 		}
 		v := new(version)
 		v.segment.Store(s)
-		// What s leads to is needed by older snapshots, perhaps for longer than s.
-		before = append(append(before, v), s.before...)
+		before = append(before, v)
 		o.kept = append(o.kept, keepsake{version: v, until: m.epoch.Load()})
 	}
 	return before, others
@@ -201,18 +204,13 @@ func (m *Map[K, V]) freshen(h uint64, cow uint64) block {
 		return s.block
 	}
 	with := m.copyOf(s)
-	m.supersede([]*segment{s}, []*segment{with})
+	m.supersede([2]*segment{s}, [2]*segment{with})
 	m.counts.copied.Add(1)
 	return with.block
 }
 
 func (m *Map[K, V]) copyOf(s *segment) *segment {
-	with := &segment{
-		block:  m.newBlock(groupsIn(s.block), roundOf(s.block)),
-		prefix: s.prefix,
-		depth:  s.depth,
-		born:   m.epoch.Load(),
-	}
+	with := m.take(sizeOf(s.block), s.prefix, s.depth)
 	for i := range groupsIn(s.block) {
 		from, to := m.groupAt(s.block, i), m.groupAt(with.block, i)
 		to.ctrl = atomic.LoadUint64(&from.ctrl)

@@ -138,7 +138,13 @@ func span(values []float64) (low, high float64) {
 	return low, high
 }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+// number writes three significant digits and no exponent.
+func number(v float64) string {
+	if v >= 100 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
 
 // Nanoseconds writes a duration on an axis.
 func Nanoseconds(v float64) string {
@@ -189,22 +195,20 @@ func Lines(title, xLabel, yLabel string, panels []Panel, xTick func(float64) str
 			}
 		}
 	}
-	c := start(w, 96+rows*(ph+64), title)
+	c := start(w, 96+rows*(ph+74), title)
 	top := c.legend(20, 54, w-40, names, styles)
 	xl, xh := span(xs)
 	yl, yh := span(ys)
 	for i, p := range panels {
 		x0 := left + float64(i%2)*(pw+gap)
-		y0 := top + 34 + float64(i/2)*(ph+64)
+		y0 := top + 34 + float64(i/2)*(ph+74)
 		x := newScale(xl, xh, x0+14, x0+pw-14)
 		y := newScale(yl*0.85, yh*1.15, y0+ph, y0)
-		c.text(x0, y0-12, "p", "start", p.Title)
+		c.text(x0, y0-14, "p", "start", p.Title)
+		c.text(x0-8, y0-14, "d", "end", yLabel)
 		for _, t := range y.ticks() {
 			c.line("g", x0, y.at(t), x0+pw, y.at(t))
 			c.text(x0-8, y.at(t)+4, "d", "end", number(t))
-		}
-		if i%2 == 0 {
-			c.f(`<text class="d" text-anchor="middle" transform="translate(14 %.1f) rotate(-90)">%s</text>`, y0+ph/2, html.EscapeString(yLabel))
 		}
 		c.line("a", x0, y0+ph, x0+pw, y0+ph)
 		drawn := map[float64]bool{}

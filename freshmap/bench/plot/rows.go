@@ -20,7 +20,7 @@ func Ranges(title, label string, labels []string, groups []Group, tick func(floa
 	var all []float64
 	h := 70.0
 	for _, g := range groups {
-		h += 44 + step*float64(len(g.Rows))
+		h += 54 + step*float64(len(g.Rows))
 		for _, r := range g.Rows {
 			all = append(all, r.Values...)
 		}
@@ -53,7 +53,7 @@ func Ranges(title, label string, labels []string, groups []Group, tick func(floa
 				}
 			}
 		}
-		y = bottom + 16
+		y = bottom + 26
 	}
 	note := label + ": "
 	for i, l := range labels {
@@ -62,7 +62,7 @@ func Ranges(title, label string, labels []string, groups []Group, tick func(floa
 		}
 		note += l
 	}
-	c.text(left, y+22, "d", "start", note)
+	c.text(left, y+12, "d", "start", note)
 	return c.end()
 }
 
