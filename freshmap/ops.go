@@ -24,6 +24,7 @@ type grip[K comparable, V any] struct {
 	key    K
 	h, w   uint64
 	at     place // group nil if the key is absent
+	grown  bool  // a segment was replaced to make room
 }
 
 // hold locks the stripe of a key and looks the key up. If the key is absent and
@@ -40,6 +41,7 @@ func (m *Map[K, V]) hold(key K, adding bool) (g grip[K, V]) {
 		if !adding || g.at.group != nil || !m.crowded(g.block, g.h) || !m.makeRoom(g.h) {
 			return g
 		}
+		g.grown = true
 		g.stripe.mu.Unlock()
 	}
 }
@@ -74,10 +76,13 @@ func (g *grip[K, V]) remove() {
 	g.m.thin(g.at.group, g.h, g.stripe)
 }
 
-// release unlocks the stripe and gives growth its share of the work.
+// release unlocks the stripe and gives migration work its share of the time,
+// unless the share has been a segment already.
 func (g *grip[K, V]) release() {
 	g.stripe.mu.Unlock()
-	g.m.help()
+	if !g.grown {
+		g.m.help()
+	}
 }
 
 // Store sets the value of a key. It allocates nothing if the key is there and
