@@ -139,6 +139,7 @@ func grow(b *testing.B, c Case, p *Peer) {
 	workers := runtime.GOMAXPROCS(0)
 	var before, after runtime.MemStats
 	rounds := 0
+	var last subject
 	runtime.ReadMemStats(&before)
 	cpu, wall := cpuTime(), b.Elapsed()
 	for b.Loop() {
@@ -146,14 +147,9 @@ func grow(b *testing.B, c Case, p *Peer) {
 			cpu, wall = cpuTime(), b.Elapsed()
 		}
 		s := p.make[c.Key]()
-		parallel(workers, c.Size, func(w, n int) {
-			i := w * (c.Size / workers)
-			if w == workers-1 {
-				n = c.Size - i
-			} else {
-				n = c.Size / workers
-			}
-			s.insert(q.part(i, i+n))
+		last = s
+		parallel(workers, c.Size, func(w, _ int) {
+			s.insert(q.part(w*c.Size/workers, (w+1)*c.Size/workers))
 		})
 	}
 	cpu, wall = cpuTime()-cpu, b.Elapsed()-wall
@@ -163,4 +159,9 @@ func grow(b *testing.B, c Case, p *Peer) {
 	b.ReportMetric(float64(cpu)/n, "cpu-ns/op")
 	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/n, "B/insert")
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/n, "allocs/insert")
+	found, _ := last.reads(q)
+	b.ReportMetric(float64(c.Size-found), "lost-entries")
+	if found != c.Size && p.Name != "haxmap" {
+		b.Errorf("%s: %d entries are there, want %d", c.Name(p.Name), found, c.Size)
+	}
 }

@@ -221,7 +221,7 @@ func Lines(title, xLabel, yLabel string, panels []Panel, xTick func(float64) str
 			}
 		}
 		c.text(x0+pw/2, y0+ph+35, "d", "middle", xLabel)
-		// The first series lies on top.
+		// What comes first lies on top.
 		for j := len(p.Series) - 1; j >= 0; j-- {
 			s := p.Series[j]
 			d := ""

@@ -123,8 +123,11 @@ func againstSync(s *result.Set, text string, times float64, in func(result.Key) 
 func short(k result.Key) string {
 	f := strings.Split(k.Case, "/")
 	for i, part := range f {
-		if _, v, ok := strings.Cut(part, "="); ok {
+		if name, v, ok := strings.Cut(part, "="); ok {
 			f[i] = v
+			if name == "clock" || name == "writer" {
+				f[i] = name + " " + v
+			}
 		}
 	}
 	return fmt.Sprintf("%s, GOMAXPROCS %d", strings.Join(f, " "), k.Procs)

@@ -53,7 +53,8 @@ func markdown(a About, s *result.Set, stat string) string {
 	p("![Time per operation over the number of entries](freshmap/size.svg)")
 	p("")
 	points(p, s)
-	growth(p, a, s)
+	losses(p, s)
+	growth(p, s)
 	memory(p, s)
 	iteration(p, s)
 	leftOut(p, a)
@@ -154,7 +155,7 @@ func points(p printer, s *result.Set) {
 	}
 }
 
-func growth(p printer, a About, s *result.Set) {
+func growth(p printer, s *result.Set) {
 	p("### While it grows")
 	p("")
 	p("One goroutine stores %s new keys into an empty map, one loads keys that are there. On the wall a goroutine also waits for the collector and for whoever else has the processor; the time of the thread is only what the operation did, on a clock that is itself a system call (see its column).", bench.Size(bench.GrowthSize))
@@ -208,6 +209,30 @@ func growth(p printer, a About, s *result.Set) {
 		header(p, "", pointPeers(s, false))
 		p("%s", strings.Join(rows, "\n"))
 		p("")
+	}
+}
+
+// losses names the peers that do not hold what was stored.
+func losses(p printer, s *result.Set) {
+	for _, peer := range pointPeers(s, false) {
+		cases, worst, where := 0, 0.0, ""
+		for _, k := range s.Cases() {
+			k.Peer = peer
+			most := 0.0
+			for _, unit := range []string{"lost-entries", "lost-loads", "wrong"} {
+				most = slices.Max(append(s.Values(k, unit), most))
+			}
+			if most > 0 {
+				cases++
+			}
+			if most > worst {
+				worst, where = most, short(k)
+			}
+		}
+		if cases > 0 {
+			p("%s lost entries that nobody deleted in %d of the cases that look, at worst %.0f in %s. Its times are those of a map that may do that.", peer, cases, worst, where)
+			p("")
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func table(w io.Writer, set *result.Set, left []LeftOut) {
 func units(set *result.Set, k result.Key) []string {
 	var out []string
 	for _, u := range []string{"cpu-ns/op", "B/insert", "store-p50-ns", "store-p99-ns", "store-p99.9-ns", "store-max-ns",
-		"load-p99.9-ns", "load-max-ns", "lost-loads", "wrong", "B/entry", "objects/entry", "gc-ns", "left-B/entry", "holes", "writer-max-ns"} {
+		"load-p99.9-ns", "load-max-ns", "lost-loads", "lost-entries", "wrong", "B/entry", "objects/entry", "gc-ns", "left-B/entry", "holes", "writer-max-ns"} {
 		if _, ok := set.Median(k, u); ok {
 			out = append(out, u)
 		}
