@@ -72,6 +72,7 @@ type pointMap[K, V comparable] interface {
 	CompareAndSwap(K, V, V) bool
 	CompareAndDelete(K, V) bool
 	Clear()
+	Wipe()
 	Len() int
 	Range(func(K, V) bool)
 	Snapshot() *freshmap.Snapshot[K, V]
@@ -129,7 +130,7 @@ type worker[K, V comparable] struct {
 	client int
 	rng    *rand.Rand
 	serial int64
-	dawdle bool   // callbacks of the next operation let others run
+	dawdle bool   // callbacks of the next operation let others run, and Clear wipes
 	last   [hot]V // what it saw last, for CompareAndSwap
 	ops    []histOp
 }
@@ -193,7 +194,11 @@ func (w *worker[K, V]) do(kind linear.Kind, i int) {
 	case linear.CompareAndDelete:
 		ok = w.m.CompareAndDelete(k, w.last[i])
 	case linear.Clear:
-		w.m.Clear()
+		if w.dawdle {
+			w.m.Wipe()
+		} else {
+			w.m.Clear()
+		}
 	case linear.All:
 		if w.plan.ranges && (!w.plan.snapshots || w.dawdle) {
 			a.Keys = w.look()
@@ -364,8 +369,17 @@ func (r *recording[K, V]) run(seed uint64) error {
 		quiet := func(a linear.Action) {
 			history = append(history, histOp{Client: -1, Call: now, Return: now, Action: a})
 		}
-		quiet(linear.Action{Kind: linear.Len, Got: int64(r.m.Len())})
-		quiet(linear.Action{Kind: linear.All, Keys: r.look()})
+		keys, present := r.look(), 0
+		for _, v := range keys {
+			if v != 0 {
+				present++
+			}
+		}
+		if got := r.m.Len(); got != present {
+			r.t.Errorf("Len() = %d, want %d", got, present)
+		}
+		quiet(linear.Action{Kind: linear.Len, Got: int64(present)})
+		quiet(linear.Action{Kind: linear.All, Keys: keys})
 		if err := r.check(history); err != nil {
 			return err
 		}
@@ -413,6 +427,9 @@ func (r *recording[K, V]) check(history []histOp) (err error) {
 // record runs a plan on a new map and fails on a violation.
 func record[K, V comparable](t *testing.T, s shape[K, V], p plan, opts ...freshmap.Option) {
 	t.Helper()
+	// More threads than processors: the kernel stops them anywhere, in the
+	// middle of an operation too.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	seed := historySeed(t)
 	r := newRecording(t, pointMap[K, V](freshmap.New[K, V](opts...)), s, p)
 	if err := r.run(seed); err != nil {
@@ -421,8 +438,8 @@ func record[K, V comparable](t *testing.T, s shape[K, V], p plan, opts ...freshm
 	t.Logf("%d operations, %d cycles of growth and shrinking", r.ops, r.churns.Load())
 }
 
-// shortPlan returns a plan with a tenth of the rounds in short mode, and under the
-// race detector, which is as much slower.
+// shortPlan returns a plan, with a tenth of the rounds in short mode: the race
+// detector makes them take as much longer.
 func shortPlan(p plan) plan {
 	if testing.Short() {
 		p.rounds = max(1, p.rounds/10)
@@ -463,6 +480,9 @@ func TestPointOperationsAreLinearizable(t *testing.T) {
 		record(t, intInt, p, freshmap.WithHasher(func(int) uint64 { return 1 }))
 	})
 	t.Run("int int, manual steps", func(t *testing.T) { record(t, intInt, p, freshmap.WithManualSteps()) })
+	t.Run("int int, room", func(t *testing.T) {
+		record(t, intInt, cleared, freshmap.WithCapacity(1000), freshmap.WithShrink(freshmap.ShrinkNever))
+	})
 	t.Run("string int", func(t *testing.T) { record(t, stringInt, cleared) })
 	t.Run("pair string", func(t *testing.T) { record(t, pairString, p) })
 	t.Run("boxed wide", func(t *testing.T) { record(t, boxedWide, p) })

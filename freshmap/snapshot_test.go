@@ -162,7 +162,7 @@ func snapshotStays[K, V comparable](t *testing.T, s shape[K, V], n int, opts ...
 	var open []*taken
 	steps := 150
 	if testing.Short() {
-		steps = 40
+		steps = 20
 	}
 	for range steps {
 		if len(open) < 5 && rng.IntN(3) > 0 {
@@ -514,14 +514,18 @@ func TestSnapshotsDoNotPileUp(t *testing.T) {
 	}
 	fill(0)
 	one := heap() - before
-	for round := range 60 {
+	rounds := 60
+	if testing.Short() {
+		rounds = 15
+	}
+	for round := range rounds {
 		s := m.Snapshot()
 		fill(round)
 		s.Close()
 	}
 	wantNothingKept(t, m)
 	if after := heap() - before; after > 3*one+1<<20 {
-		t.Errorf("heap after 60 snapshots: got %d bytes, want at most three times the map's %d and 1 MiB", after, one)
+		t.Errorf("heap after %d snapshots: got %d bytes, want at most three times the map's %d and 1 MiB", rounds, after, one)
 	}
 	runtime.KeepAlive(m)
 }
