@@ -44,8 +44,6 @@ func costs[K comparable, V any](k K, v, w V) func() [4]float64 {
 	}
 }
 
-type large struct{ words [6]uint64 }
-
 var allocationTable = []cost{
 	{"`int` to `int`", 0, 0, 0, 0, costs(1000, 1000, 2000)},
 	{"`uint8` to `bool`", 0, 0, 0, 0, costs(uint8(7), true, false)},
@@ -57,7 +55,7 @@ var allocationTable = []cost{
 	{"`int` to `func()`", 0, 0, 0, 0, costs(1000, func() {}, nil)},
 	{"`int` to `struct{}`", 0, 0, 0, 0, costs(1000, struct{}{}, struct{}{})},
 	{"`int` to `[4]uint64`", 0, 0, 0, 0, costs(1000, [4]uint64{1}, [4]uint64{2})},
-	{"`int` to a value of more than 32 bytes", 0, 1, 1, 0, costs(1000, large{}, large{})},
+	{"`int` to a value of more than 32 bytes", 0, 1, 1, 0, costs(1000, [6]uint64{1}, [6]uint64{2})},
 	{"`float64` to `int`", 0, 1, 0, 0, costs(1.5, 1000, 2000)},
 	{"`any` to `int`", 0, 1, 0, 0, costs[any](&places[1], 1000, 2000)},
 	{"a struct of 24 bytes to `int`", 0, 1, 0, 0, costs([3]uint64{1}, 1000, 2000)},

@@ -219,7 +219,8 @@ func (h *hits) add(page string) {
 // The code of doc/migrate-to-freshmap.md after its changes.
 func ExampleMap_fromSyncMap() {
 	var r registry
-	fmt.Println(r.get("ada") == r.get("ada"), r.get("bob").name, r.len())
+	ada := r.get("ada")
+	fmt.Println(r.get("ada") == ada, r.get("bob").name, r.len())
 	var h hits
 	h.add("/")
 	h.add("/")
