@@ -155,10 +155,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, p := range peers {
 		about.Measured = append(about.Measured, p.Name)
 	}
+	table(stdout, set, left)
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stopped after %d results, nothing is kept: %w", len(set.Lines), err)
 	}
-	table(stdout, set, left)
 	if *only != "" && !*merge {
 		return nil
 	}
