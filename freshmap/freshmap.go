@@ -102,7 +102,7 @@ func (m *Map[K, V]) init() {
 	m.once.Do(func() {
 		m.layout.init(reflect.TypeFor[K](), reflect.TypeFor[V]())
 		m.secret = maphash.MakeSeed()
-		m.seed, m.multiplier = rand.Uint64(), rand.Uint64()|1
+		m.seed, m.multiplier = rand.Uint64(), randomMultiplier()
 		switch {
 		case m.hasher != nil:
 			m.hashes = hashGiven

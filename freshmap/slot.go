@@ -3,6 +3,7 @@ package freshmap
 import (
 	"hash/maphash"
 	"math/bits"
+	"math/rand/v2"
 	"sync/atomic"
 	"unsafe"
 )
@@ -24,6 +25,20 @@ const (
 func mix(w, seed, multiplier uint64) uint64 {
 	hi, lo := bits.Mul64(w^seed, multiplier)
 	return hi ^ lo
+}
+
+// randomMultiplier returns an odd number with four bits set in each byte, which
+// is how wyhash draws its secrets: others spread regular keys less evenly
+// (TestMix).
+func randomMultiplier() (m uint64) {
+	for i := 0; i < 64; {
+		b := rand.Uint64() & 0xff
+		if bits.OnesCount64(b) == 4 && (i > 0 || b&1 == 1) {
+			m |= b << i
+			i += 8
+		}
+	}
+	return m
 }
 
 // wordOf returns the bits of a key of up to eight bytes, and nothing of use for

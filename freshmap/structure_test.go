@@ -1,0 +1,277 @@
+package freshmap
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+)
+
+// checkStructure holds a map at rest to what the code relies on: segments cover
+// the hashes once, each entry lies on the search of its hash, way bits are those
+// of the entries that passed, free slots are zero, and the counts agree.
+func checkStructure[K comparable, V any](t *testing.T, m *Map[K, V]) {
+	t.Helper()
+	m.structure.Lock()
+	defer m.structure.Unlock()
+	d := m.directory.Load()
+	entries, segments := 0, 0
+	for at := uint64(0); ; {
+		s := d.segment(at)
+		segments++
+		if s.prefix != at || !s.covers(at) || uint(s.depth) > d.bits() {
+			t.Fatalf("the segment of %#x begins at %#x, with %d bits of %d", at, s.prefix, s.depth, d.bits())
+		}
+		if b := m.blockOf(at); b != s.block {
+			t.Fatalf("readers of %#x get another block than writers", at)
+		}
+		entries += checkSegment(t, m, s)
+		if at = s.end(); at == 0 {
+			break
+		}
+	}
+	if entries != m.Len() || segments != m.segments {
+		t.Fatalf("found %d entries in %d segments, want %d in %d", entries, segments, m.Len(), m.segments)
+	}
+	deep := 0
+	for _, n := range m.depths {
+		deep += n
+	}
+	if deep != segments {
+		t.Fatalf("depths add up to %d segments, want %d", deep, segments)
+	}
+}
+
+func checkSegment[K comparable, V any](t *testing.T, m *Map[K, V], s *segment) (entries int) {
+	t.Helper()
+	single := s.next.Load() == nil
+	for part := s; part != nil; part = part.next.Load() {
+		n := groupsIn(part.block)
+		ways := make([]uint64, n)
+		for i := range n {
+			g := m.groupAt(part.block, i)
+			if g.version >= moved {
+				t.Fatalf("group %d of a live segment was moved", i)
+			}
+			for index := range uint(slots) {
+				slot := m.slotAt(g, index)
+				tag := g.ctrl >> (8 * index) & 0xff
+				if tag == 0 {
+					if !zero(slot, m.stride) {
+						t.Fatalf("slot %d of group %d is free and not zero", index, i)
+					}
+					continue
+				}
+				entries++
+				h := m.hashOf(slot)
+				if !s.covers(h) || tag != tagOf(h) {
+					t.Fatalf("slot %d of group %d has the tag %d and the hash %#x, in a segment of %#x", index, i, tag, h, s.prefix)
+				}
+				for j := homeOf(part.block, h); j != i; j = (j + 1) % n {
+					ways[j] |= 1 << way(h)
+				}
+			}
+		}
+		for i, want := range ways {
+			got := m.groupAt(part.block, uintptr(i)).ctrl & allWays
+			if single && got != want || got&want != want {
+				t.Fatalf("group %d has the way bits %#x, want %#x", i, got>>56, want>>56)
+			}
+		}
+	}
+	return entries
+}
+
+func zero(p unsafe.Pointer, n uintptr) bool {
+	for _, b := range unsafe.Slice((*byte)(p), n) {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// TestStructure runs random programs, crowded and thinned out again, and looks
+// at the memory of the map after each stretch.
+func TestStructure(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for round := range 60 {
+		switch round % 4 {
+		case 0:
+			structureRound(t, rng, New[int, int](), func(i int) int { return i }, 0)
+		case 1:
+			structureRound(t, rng, New[string, string](), func(i int) string { return string(rune(i)) }, "v")
+		case 2:
+			structureRound(t, rng, New[[2]int32, *int](WithShrink(ShrinkNever)), func(i int) [2]int32 { return [2]int32{int32(i), 7} }, new(int))
+		case 3:
+			// A poor hash: sixteen values, so that segments are followed by others.
+			h := func(k [3]int) uint64 { return uint64(k[0] & 15) }
+			structureRound(t, rng, New[[3]int, any](WithHasher(h)), func(i int) [3]int { return [3]int{i} }, any(1))
+		}
+	}
+}
+
+func structureRound[K comparable, V any](t *testing.T, rng *rand.Rand, m *Map[K, V], key func(int) K, value V) {
+	t.Helper()
+	span := 1 << (2 + rng.IntN(11))
+	for range 4 {
+		deletions := rng.IntN(10)
+		for range 2 * span {
+			k := key(rng.IntN(span))
+			if rng.IntN(10) < deletions {
+				m.Delete(k)
+			} else {
+				m.Store(k, value)
+			}
+		}
+		if rng.IntN(4) == 0 {
+			m.Shrink()
+		}
+		if m.Len() > 0 || atomic.LoadPointer(&m.root) != nil {
+			checkStructure(t, m)
+		}
+	}
+}
+
+// TestControlWord compares the arithmetic on control words with a loop over the
+// bytes.
+func TestControlWord(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for range 200_000 {
+		ctrl := rng.Uint64() & (allWays | restOfTags)
+		for i := range slots { // few values, so that bytes are equal and 0
+			if rng.IntN(3) == 0 {
+				ctrl &^= 0xff << (8 * i)
+			} else if rng.IntN(2) == 0 {
+				ctrl = ctrl&^(0xff<<(8*i)) | uint64(1+rng.IntN(3))<<(8*i)
+			}
+		}
+		tag := uint64(1 + rng.IntN(127))
+		if rng.IntN(2) == 0 {
+			tag = uint64(1 + rng.IntN(3))
+		}
+		var match, unused, taken uint64
+		for i := range slots {
+			switch b := ctrl >> (8 * i) & 0xff; b {
+			case tag:
+				match |= 0x80 << (8 * i)
+				taken |= 0x80 << (8 * i)
+			case 0:
+				unused |= 0x80 << (8 * i)
+			default:
+				taken |= 0x80 << (8 * i)
+			}
+		}
+		if got := matching(ctrl, tag); got != match {
+			t.Fatalf("matching(%#x, %d) = %#x, want %#x", ctrl, tag, got, match)
+		}
+		if got := free(ctrl); got != unused {
+			t.Fatalf("free(%#x) = %#x, want %#x", ctrl, got, unused)
+		}
+		if got := used(ctrl); got != taken {
+			t.Fatalf("used(%#x) = %#x, want %#x", ctrl, got, taken)
+		}
+	}
+}
+
+// TestMix holds the hash of words to what a random function would do with
+// regular keys: no segment, group or tag gets far more of them than others.
+func TestMix(t *testing.T) {
+	const keys = 1 << 15
+	sequences := map[string]func(i uint64) uint64{
+		"one after the other":   func(i uint64) uint64 { return i },
+		"by eight":              func(i uint64) uint64 { return 8 * i },
+		"by 4096":               func(i uint64) uint64 { return i << 12 },
+		"only the upper bits":   func(i uint64) uint64 { return i << 49 },
+		"two halves alike":      func(i uint64) uint64 { return i<<32 | i },
+		"bits reversed":         bits.Reverse64,
+		"pointers of a span":    func(i uint64) uint64 { return 0xc000_0000_0000 + 48*i },
+		"complements":           func(i uint64) uint64 { return ^i },
+		"powers and small ones": func(i uint64) uint64 { return 1<<(i%64) ^ i/64 },
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0)) // the multipliers are others each time; a failure prints them
+	for name, key := range sequences {
+		for range 20 {
+			secret, multiplier := rng.Uint64(), randomMultiplier()
+			var top, home [512]int
+			var tags [128]int
+			for i := range uint64(keys) {
+				h := mix(key(i), secret, multiplier)
+				top[h>>55]++
+				home[uint32(h)>>23]++
+				tags[tagOf(h)]++
+			}
+			// 64 are expected, and 256 for tags. Regular keys never spread as evenly
+			// as random ones; splitting makes up for some times as many.
+			for what, counts := range map[string][]int{"segment": top[:], "group": home[:], "tag": tags[:]} {
+				most := 0
+				for _, n := range counts {
+					most = max(most, n)
+				}
+				if limit := 6 * keys / len(counts); most > limit {
+					t.Errorf("%s: a %s has %d of %d keys, want at most %d (secret %#x, multiplier %#x)", name, what, most, keys, limit, secret, multiplier)
+				}
+			}
+		}
+	}
+}
+
+// TestKinds holds the kinds to the types that they are for.
+func TestKinds(t *testing.T) {
+	type padded struct {
+		a int8
+		b int32
+	}
+	type blank struct{ a, _ int32 }
+	type meters float64
+	for _, tt := range []struct {
+		typ  reflect.Type
+		want keyKind
+	}{
+		{reflect.TypeFor[int](), keyWord},
+		{reflect.TypeFor[bool](), keyWord},
+		{reflect.TypeFor[[3]byte](), keyWord},
+		{reflect.TypeFor[struct{}](), keyWord},
+		{reflect.TypeFor[struct{ a, b int32 }](), keyWord},
+		{reflect.TypeFor[padded](), keyBoxed},
+		{reflect.TypeFor[blank](), keyBoxed},
+		{reflect.TypeFor[meters](), keyBoxed},
+		{reflect.TypeFor[*int](), keyPointer},
+		{reflect.TypeFor[chan int](), keyPointer},
+		{reflect.TypeFor[any](), keyBoxed},
+		{reflect.TypeFor[[16]byte](), keyPair},
+		{reflect.TypeFor[struct{ a, b uint64 }](), keyPair},
+		{reflect.TypeFor[complex128](), keyBoxed},
+		{reflect.TypeFor[[3]int64](), keyBoxed},
+	} {
+		if got := kindOfKey(tt.typ); got != tt.want {
+			t.Errorf("kindOfKey(%v) = %d, want %d", tt.typ, got, tt.want)
+		}
+	}
+	for _, tt := range []struct {
+		typ  reflect.Type
+		want valueKind
+	}{
+		{reflect.TypeFor[float64](), valueWord},
+		{reflect.TypeFor[padded](), valueWord},
+		{reflect.TypeFor[struct{}](), valueWord},
+		{reflect.TypeFor[map[int]int](), valuePointer},
+		{reflect.TypeFor[func()](), valuePointer},
+		{reflect.TypeFor[[1]*int](), valuePointer},
+		{reflect.TypeFor[[]int](), valueWide},
+		{reflect.TypeFor[[4]uint64](), valueWide},
+		{reflect.TypeFor[[33]byte](), valueBoxed},
+	} {
+		if got := kindOfValue(tt.typ); got != tt.want {
+			t.Errorf("kindOfValue(%v) = %d, want %d", tt.typ, got, tt.want)
+		}
+	}
+}
