@@ -326,6 +326,21 @@ func TestExploredRange(t *testing.T) {
 	}}.run(t)
 }
 
+// A key comes back behind the place where Range has been: its slot in the first
+// group is taken by another.
+func TestExploredRangeOfAWanderer(t *testing.T) {
+	explored{shape: intInt, hot: 2, fillers: 7, ranges: true,
+		opts: []freshmap.Option{freshmap.WithHasher(func(int) uint64 { return 1 })},
+		scripts: []func(*worker[int, int]){
+			script[int, int](0, linear.All),
+			func(w *worker[int, int]) {
+				w.do(linear.Delete, 0)
+				w.do(linear.Store, 2)
+				w.do(linear.Store, 0)
+			},
+		}}.run(t)
+}
+
 func TestExploredZeroMap(t *testing.T) {
 	var m freshmap.Map[int, int]
 	var running sync.WaitGroup

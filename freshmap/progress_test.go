@@ -214,6 +214,57 @@ func TestStalledWriterAndSnapshot(t *testing.T) {
 	}
 }
 
+// TestLoadUnderOverwrites has one writer overwrite a few keys as fast as it can.
+// Readers go on meanwhile; each value that they get is whole, and none is older
+// than one they got before.
+func TestLoadUnderOverwrites(t *testing.T) {
+	t.Run("int int", func(t *testing.T) { loadUnderOverwrites(t, intInt) })
+	t.Run("boxed wide", func(t *testing.T) { loadUnderOverwrites(t, boxedWide) })
+	t.Run("string padded", func(t *testing.T) { loadUnderOverwrites(t, stringPadded) })
+	t.Run("pair string", func(t *testing.T) { loadUnderOverwrites(t, pairString) })
+	t.Run("int any", func(t *testing.T) { loadUnderOverwrites(t, intAny) })
+	t.Run("int big", func(t *testing.T) { loadUnderOverwrites(t, intBig) })
+}
+
+func loadUnderOverwrites[K, V comparable](t *testing.T, s shape[K, V]) {
+	const keys = 2
+	loads := 200000
+	if testing.Short() {
+		loads = 20000
+	}
+	m := freshmap.New[K, V]()
+	var names [keys]K
+	for i := range names {
+		names[i] = s.key(i)
+		m.Store(names[i], s.make(1))
+	}
+	var stop atomic.Bool
+	var writing, reading sync.WaitGroup
+	writing.Go(func() {
+		for n := int64(2); !stop.Load(); n++ {
+			m.Store(names[n%keys], s.make(n))
+		}
+	})
+	for range 2 {
+		reading.Go(func() {
+			var last [keys]int64
+			for n := range loads {
+				i := n % keys
+				v, ok := m.Load(names[i])
+				got := s.number(v, ok)
+				if !ok || got < last[i] || got < 1 {
+					t.Errorf("Load(%v) = %v (number %d), %t, want a whole value from number %d on", names[i], v, got, ok, max(last[i], 1))
+					return
+				}
+				last[i] = got
+			}
+		})
+	}
+	reading.Wait()
+	stop.Store(true)
+	writing.Wait()
+}
+
 // TestStalledLoops has a loop over the map, and one over a snapshot, that do
 // not go on. No other operation waits for them.
 func TestStalledLoops(t *testing.T) {

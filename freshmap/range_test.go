@@ -140,6 +140,49 @@ func rangeVisitsWhatStays[K, V comparable](t *testing.T, s shape[K, V], stays, p
 	running.Wait()
 }
 
+// TestRangeWhileKeysWander has keys of one hash, which lie wherever there was
+// room when they were stored. Another key takes the slot of one that was deleted,
+// so that a key may come back behind the place where Range has just been.
+func TestRangeWhileKeysWander(t *testing.T) {
+	const keys = 40
+	m := freshmap.New[int, int](freshmap.WithHasher(func(int) uint64 { return 1 }))
+	rng := rand.New(rand.NewPCG(historySeed(t), 0))
+	for i := range keys {
+		m.Store(i, i)
+	}
+	const stays = 3 // the first keys
+	var stop atomic.Bool
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		out := keys - 1
+		m.Delete(out)
+		for !stop.Load() {
+			next := stays + rng.IntN(keys-stays)
+			m.Delete(next)
+			m.Store(out, out)
+			out = next
+		}
+	})
+	calls := 20000
+	if testing.Short() {
+		calls = 2000
+	}
+	for range calls {
+		var visits [keys]int
+		m.Range(func(k, _ int) bool { visits[k]++; return true })
+		for k, n := range visits {
+			if n > 1 || k < stays && n == 0 {
+				t.Errorf("Range visited key %d %d times, want at most once, and those below %d once", k, n, stays)
+			}
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	stop.Store(true)
+	writing.Wait()
+}
+
 // rangeMap returns a map of the keys 0 to n-1 with themselves as values, with
 // what it was before n keys more were deleted still to be erased.
 func rangeMap(n int) *freshmap.Map[int, int] {
