@@ -341,6 +341,15 @@ func TestExploredRangeOfAWanderer(t *testing.T) {
 		}}.run(t)
 }
 
+// What Range has seen cleared, a Load after it does not bring back.
+func TestExploredRangeAndClear(t *testing.T) {
+	explored{shape: intInt, hot: 1, ranges: true, scripts: []func(*worker[int, int]){
+		script[int, int](0, linear.Clear),
+		script[int, int](0, linear.All, linear.Load),
+		script[int, int](0, linear.Load, linear.All),
+	}}.run(t)
+}
+
 func TestExploredZeroMap(t *testing.T) {
 	var m freshmap.Map[int, int]
 	var running sync.WaitGroup
