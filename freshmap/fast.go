@@ -1,6 +1,7 @@
 package freshmap
 
 import (
+	"hash/maphash"
 	"math/bits"
 	"sync/atomic"
 	"unsafe"
@@ -28,6 +29,60 @@ func fastGroupAt(b block, i uintptr) *group {
 // fastSlotAt returns the slot of the lowest byte of a match.
 func fastSlotAt(g *group, match uint64) unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(fastSlots/8))
+}
+
+// loadString is Load for strings: what lookUp, compare and valueIn do, in one
+// loop. Other keys it leaves to them.
+func (m *Map[K, V]) loadString(key K) (value V, ok bool) {
+	root := atomic.LoadPointer(&m.root)
+	if root == nil || m.hashes != hashString {
+		return m.loadOther(key)
+	}
+	k := *(*string)(unsafe.Pointer(&key))
+	h := maphash.String(m.seed, k)
+	b := blockUnder(root, h)
+	if b == nil {
+		return m.loadOther(key)
+	}
+	for i := homeOf(b, h); ; {
+		g := m.groupAt(b, i)
+		version := atomic.LoadUint64(&g.version)
+		ctrl := atomic.LoadUint64(&g.ctrl)
+		for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
+			slot := m.slotAt(g, slotOf(match))
+			if atomic.LoadUint64((*uint64)(slot)) != h {
+				if atomic.LoadUint64(&g.version) != version {
+					return m.loadMore(b, key, h, 0)
+				}
+				continue
+			}
+			data := atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(slot, 8)))
+			length := atomic.LoadUint64((*uint64)(unsafe.Add(slot, 16)))
+			if atomic.LoadUint64(&g.version) != version {
+				return m.loadMore(b, key, h, 0)
+			}
+			if unsafe.String((*byte)(data), int(length)) != k {
+				continue
+			}
+			cell := unsafe.Add(slot, 24)
+			if m.values == valueWord && unsafe.Sizeof(value) <= 8 {
+				bits := atomic.LoadUint64((*uint64)(cell))
+				value = *(*V)(unsafe.Pointer(&bits))
+			} else {
+				value = m.valueIn(cell)
+			}
+			if atomic.LoadUint64(&g.version) != version {
+				return m.loadMore(b, key, h, 0)
+			}
+			return value, true
+		}
+		if !goesOn(ctrl, h) {
+			return value, false
+		}
+		if i++; i >= groupsIn(b) || atomic.LoadUint64(&g.version) >= moved {
+			return m.loadMore(b, key, h, 0)
+		}
+	}
 }
 
 // lockFast locks the stripe of a hash, or returns nil if that needs more.
@@ -61,7 +116,7 @@ func findFast(g *group, h, w uint64) (slot unsafe.Pointer, match, ctrl uint64) {
 // group has a free slot.
 func (m *Map[K, V]) storeFast(root unsafe.Pointer, key K, value V) bool {
 	w := wordOf(key)
-	h := mix(w, m.seed, m.multiplier)
+	h := mix(w, m.secret)
 	st, b := m.lockFast(root, h)
 	if st == nil {
 		return false
@@ -93,7 +148,7 @@ func (m *Map[K, V]) storeFast(root unsafe.Pointer, key K, value V) bool {
 // has passed that.
 func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K) bool {
 	w := wordOf(key)
-	h := mix(w, m.seed, m.multiplier)
+	h := mix(w, m.secret)
 	st, b := m.lockFast(root, h)
 	if st == nil {
 		return false
@@ -147,7 +202,7 @@ func (m *Map[K, V]) hashFast(b block, hashes []uint64) []uint64 {
 		g := fastGroupAt(b, i)
 		for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
 			w := atomic.LoadUint64((*uint64)(fastSlotAt(g, u)))
-			hashes = append(hashes, mix(w, m.seed, m.multiplier))
+			hashes = append(hashes, mix(w, m.secret))
 		}
 	}
 	return hashes

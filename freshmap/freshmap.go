@@ -45,16 +45,15 @@ import (
 // NaN, can be stored but not be found again.
 type Map[K comparable, V any] struct {
 	// What a Load of word keys needs comes first, in one cache line.
-	fast       unsafe.Pointer // root, if keys and values allow the fast path
-	seed       uint64
-	multiplier uint64
-	root       unsafe.Pointer // nil until the first write
-	hashes     hashKind
+	fast   unsafe.Pointer // root, if keys and values allow the fast path
+	secret uint64
+	root   unsafe.Pointer // nil until the first write
+	hashes hashKind
 	layout
 
 	stripeBits uint
 	stripes    []stripe
-	secret     maphash.Seed
+	seed       maphash.Seed
 	hasher     func(K) uint64
 	options    options
 
@@ -101,8 +100,8 @@ func New[K comparable, V any](opts ...Option) *Map[K, V] {
 func (m *Map[K, V]) init() {
 	m.once.Do(func() {
 		m.layout.init(reflect.TypeFor[K](), reflect.TypeFor[V]())
-		m.secret = maphash.MakeSeed()
-		m.seed, m.multiplier = rand.Uint64(), randomMultiplier()
+		m.seed = maphash.MakeSeed()
+		m.secret = rand.Uint64()
 		switch {
 		case m.hasher != nil:
 			m.hashes = hashGiven
@@ -150,13 +149,13 @@ func planFor(entries int) (depth uint8, each int) {
 func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 	root := atomic.LoadPointer(&m.fast)
 	if root == nil {
-		return m.loadAny(key)
+		return m.loadString(key)
 	}
 	w := wordOf(key)
-	h := mix(w, m.seed, m.multiplier)
+	h := mix(w, m.secret)
 	b := blockUnder(root, h)
 	if b == nil {
-		return m.loadAny(key)
+		return m.loadOther(key)
 	}
 	for home := homeOf(b, h); ; {
 		g := fastGroupAt(b, home)
@@ -166,7 +165,7 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 			slot := fastSlotAt(g, match)
 			if atomic.LoadUint64((*uint64)(slot)) != w {
 				if atomic.LoadUint64(&g.version) != version {
-					return m.loadAny(key)
+					return m.loadOther(key)
 				}
 				continue
 			}
@@ -182,7 +181,7 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 					return *(*V)(unsafe.Pointer(&p)), true
 				}
 			}
-			return m.loadAny(key)
+			return m.loadOther(key)
 		}
 		if !goesOn(ctrl, h) {
 			return value, false
@@ -203,8 +202,8 @@ func (m *Map[K, V]) loadMore(b block, key K, h, w uint64) (value V, ok bool) {
 	}
 }
 
-// loadAny is Load for keys and values of any kind, wherever they are.
-func (m *Map[K, V]) loadAny(key K) (value V, ok bool) {
+// loadOther is Load where no shorter path leads.
+func (m *Map[K, V]) loadOther(key K) (value V, ok bool) {
 	if atomic.LoadPointer(&m.root) == nil {
 		// An incomparable key in an interface panics, as it does in a map.
 		_ = equal(key, key)

@@ -11,6 +11,9 @@ import (
 // fillStep is how many entries of a new directory one step fills.
 const fillStep = 64
 
+// eraseBacklog is how many tasks may wait before a step erases a whole segment.
+const eraseBacklog = 16
+
 // A Growth says how migration work goes on. The work is what remains to be done
 // after segments were split, joined or copied: erasing what they left, filling
 // a new directory; and what Grow and Shrink have asked for.
@@ -81,8 +84,8 @@ func (m *Map[K, V]) enqueue(t task) {
 	q.mu.Unlock()
 }
 
-// Step does one unit of migration work: it erases a group of a segment that was
-// left, fills a few entries of a directory, or splits or joins a segment for
+// Step does one unit of migration work: it erases two groups of a segment that
+// was left, fills a few entries of a directory, or splits or joins a segment for
 // Grow or Shrink. It reports whether there was any. It does not wait for
 // writers; if one is in the way, the work stays.
 func (m *Map[K, V]) Step() bool {
@@ -107,9 +110,7 @@ func (m *Map[K, V]) help() {
 func (m *Map[K, V]) helpSome() {
 	if m.spares.low.Load() {
 		m.stock()
-		return
-	}
-	if m.work.step.TryLock() {
+	} else if m.work.step.TryLock() {
 		m.advance()
 		m.work.step.Unlock()
 	}
@@ -219,11 +220,31 @@ func (m *Map[K, V]) deliverAll() {
 	}
 }
 
-// eraseStep zeroes one group of a segment that was left. Its readers look
-// again, by way of the directory.
+// eraseStep zeroes two groups of a segment that was left, or all of it if there
+// are many to erase. Its readers look again, by way of the directory.
 func (m *Map[K, V]) eraseStep(t *task) outcome {
-	b := t.erase.block
-	g := m.groupAt(b, t.group)
+	groups := 2
+	if m.work.pending.Load() > eraseBacklog {
+		groups = wideGroups
+	}
+	for range groups {
+		if t.group == groupsIn(t.erase.block) {
+			next := t.erase.next.Load()
+			if next == nil {
+				return finished
+			}
+			t.erase, t.group = next, 0
+		}
+		m.eraseGroup(m.groupAt(t.erase.block, t.group))
+		t.group++
+	}
+	if t.group == groupsIn(t.erase.block) && t.erase.next.Load() == nil {
+		return finished
+	}
+	return more
+}
+
+func (m *Map[K, V]) eraseGroup(g *group) {
 	taken := used(atomic.LoadUint64(&g.ctrl))
 	// Whoever sees the way bits finds the version moved. Whoever saw the tags
 	// finds another version than before once a slot has been cleared.
@@ -233,15 +254,6 @@ func (m *Map[K, V]) eraseStep(t *task) outcome {
 	for ; taken != 0; taken &= taken - 1 {
 		m.clearSlot(m.slotAt(g, slotOf(taken)))
 	}
-	if t.group++; t.group < groupsIn(b) {
-		return more
-	}
-	next := t.erase.next.Load()
-	if next == nil {
-		return finished
-	}
-	t.erase, t.group = next, 0
-	return more
 }
 
 // Migrating reports whether there is migration work left to do.

@@ -35,7 +35,9 @@ func (m *Map[K, V]) Range(f func(K, V) bool) {
 			} else {
 				copied, s, whole = m.copyLocked(copied[:0], at)
 			}
-			if whole {
+			// While Clear replaces the directory, Load may still see what Range does
+			// not see any more.
+			if whole && m.blockOf(at) == s.block {
 				break
 			}
 			s = m.segmentOf(at)

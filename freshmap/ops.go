@@ -80,7 +80,9 @@ func (g *grip[K, V]) remove() {
 // unless the share has been a segment already.
 func (g *grip[K, V]) release() {
 	g.stripe.mu.Unlock()
-	if !g.grown {
+	if g.grown {
+		g.m.deliver()
+	} else {
 		g.m.help()
 	}
 }

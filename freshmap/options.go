@@ -41,5 +41,6 @@ func WithObserver(f func(Growth)) Option { return func(o *options) { o.observer 
 
 // WithManualSteps leaves all migration work to [Map.Step], [Map.Fence],
 // [Map.Grow] and [Map.Shrink]: writers do not help. It is for tests that want
-// to stop a migration at each of its steps.
+// to stop a migration at each of its steps. The observer hears of the work when
+// the first step is done.
 func WithManualSteps() Option { return func(o *options) { o.manual = true } }

@@ -35,8 +35,10 @@ func newVault(n int) *vault {
 	v := &vault{mask: rand.Uint64() | 1, index: map[uint64]int{}}
 	for len(v.masked) < n {
 		// With the lowest bit set no secret looks like a pointer, and with the
-		// highest ones set none looks like an address or a small number.
-		if s := (rand.Uint64() | 1 | 0xf<<60) ^ v.mask; v.index[s] == 0 {
+		// highest ones set none looks like an address or a small number. What the
+		// generator returns, and may keep, is the masked one.
+		const set = 1 | 0xf<<60
+		if s := rand.Uint64()&^set | ^v.mask&set; v.index[s] == 0 {
 			v.masked = append(v.masked, s)
 			v.index[s] = len(v.masked)
 		}
