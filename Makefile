@@ -4,7 +4,7 @@ MODULES := $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/testd
 TESTFLAGS ?=
 RECORDED := 1.18,1.19,1.20,1.21,1.22,1.23,1.24,1.25,1.26,1.27
 
-.PHONY: demo test race lint generate packages record
+.PHONY: demo test race lint generate packages record bench-freshmap
 
 # Find the three ghosts of the example. Status 1 means that something was
 # found, which is what a demonstration is for.
@@ -23,7 +23,7 @@ race:
 # What a reviewer should not have to say.
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "run gofmt -w on:"; gofmt -l .; exit 1; }
-	go vet ./...
+	@set -e; for m in $(MODULES); do (cd $$m && set -x && go vet ./...); done
 	go tool staticcheck ./...
 
 # Files that are written by programs.
@@ -35,12 +35,14 @@ generate:
 #   chromium  clicks through the HTML pages
 #   gcc       builds the experiments of the lab that use cgo, -race or -asan
 #   gdb, sqlite3  are what an experiment looks at
+#   qemu-user runs the tests of freshmap on other architectures
 packages:
 	@missing=; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v gdb >/dev/null || missing="$$missing gdb"; \
 	command -v sqlite3 >/dev/null || missing="$$missing sqlite3"; \
+	command -v qemu-aarch64 >/dev/null || missing="$$missing qemu-user"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing$$missing for the tests"; \
@@ -56,3 +58,10 @@ packages:
 record:
 	go run ./cmd/ghostread lab matrix --tools --go $(RECORDED) --html "" --json lab/recorded.json
 	gzip -9nf lab/recorded.json
+
+# The figures of doc/freshmap.md, measured here: freshmap beside other concurrent
+# maps. BENCHFLAGS=-full takes hours; -quick, the default, some minutes on a
+# quiet machine.
+BENCHFLAGS ?= -quick
+bench-freshmap:
+	cd freshmap/bench && go run ./cmd/record $(BENCHFLAGS)
