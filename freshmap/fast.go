@@ -92,7 +92,7 @@ func (m *Map[K, V]) lockFast(root unsafe.Pointer, h uint64) (*stripe, block) {
 		return nil, nil
 	}
 	st := m.stripeOf(b, h)
-	st.mu.Lock()
+	st.lock()
 	if blockUnder(atomic.LoadPointer(&m.fast), h) != b || m.cow.Load() != 0 {
 		st.mu.Unlock()
 		return nil, nil

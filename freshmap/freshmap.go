@@ -112,7 +112,7 @@ func (m *Map[K, V]) init() {
 		default:
 			m.hashes = hashComparable
 		}
-		m.stripeBits = uint(min(max(bits.Len(uint(4*runtime.GOMAXPROCS(0)-1)), 4), 7))
+		m.stripeBits = uint(min(max(bits.Len(uint(16*runtime.GOMAXPROCS(0)-1)), 4), 7))
 		m.stripes = make([]stripe, 1<<m.stripeBits)
 		m.structure.Lock()
 		defer m.structure.Unlock()
@@ -268,7 +268,7 @@ func (m *Map[K, V]) lock(h uint64) (*stripe, block) {
 	for {
 		b := m.blockOf(h)
 		st := m.stripeOf(b, h)
-		st.mu.Lock()
+		st.lock()
 		if m.blockOf(h) == b {
 			if cow := m.cow.Load(); cow != 0 {
 				b = m.freshen(h, cow)
@@ -306,6 +306,17 @@ func (m *Map[K, V]) lockAll() {
 		m.stripes[first].mu.Unlock()
 		first = held
 	}
+}
+
+// lock locks the stripe. Writers hold it for some tens of nanoseconds, so it looks
+// again a few times before it waits as a sync.Mutex does, which takes longer.
+func (s *stripe) lock() {
+	for range 300 {
+		if s.mu.TryLock() {
+			return
+		}
+	}
+	s.mu.Lock()
 }
 
 // lockSoon locks the stripe unless its holder takes longer than a write does.

@@ -391,8 +391,9 @@ func (m *Map[K, V]) thin(g *group, h uint64, held *stripe) {
 
 func (m *Map[K, V]) thinSegment(h uint64, held *stripe) {
 	s := m.segmentOf(h)
+	// Far enough from what makes a segment wide or split again.
 	if m.spare(s) && !m.join(s, held, smallGroups*slots/2) {
-		m.narrow(s, smallGroups*slots/2)
+		m.narrow(s, smallGroups*slots/3)
 	}
 }
 
