@@ -35,7 +35,7 @@ import (
 //
 // Every method but Range, its siblings, Len and Stats takes effect at one
 // moment between its call and its return (it is linearizable;
-// TestLinearizable). Load never waits, whatever writers do (TestStalledWriter).
+// TestPointOperationsAreLinearizable, TestWholeMapIsLinearizable). Load never waits, whatever writers do (TestStalledWriter).
 //
 // The functions given to LoadOrCompute and Compute run while their key is
 // locked. They must not call methods of the same map.
@@ -311,7 +311,7 @@ func (m *Map[K, V]) lockAll() {
 // lock locks the stripe. Writers hold it for some tens of nanoseconds, so it looks
 // again a few times before it waits as a sync.Mutex does, which takes longer.
 func (s *stripe) lock() {
-	for range 300 {
+	for range 100 {
 		if s.mu.TryLock() {
 			return
 		}

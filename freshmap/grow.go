@@ -456,7 +456,8 @@ func (m *Map[K, V]) join(s *segment, held *stripe, atMost int) bool {
 
 // Grow makes room for n more entries, so that storing them splits hardly any
 // segment. It splits one segment after the other and stops nobody for longer
-// than one split takes. It returns when that is done.
+// than one split takes. It returns when that is done. With ShrinkAuto, deletions
+// may take room back that is not used.
 func (m *Map[K, V]) Grow(n int) {
 	if n <= 0 {
 		return

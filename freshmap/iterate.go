@@ -23,7 +23,10 @@ func (m *Map[K, V]) Range(f func(K, V) bool) {
 	if atomic.LoadPointer(&m.root) == nil {
 		return
 	}
-	var copied []entry[K, V]
+	// What has been copied does not stay behind (nor do equal hashes in such
+	// numbers that the buffer grows happen by chance).
+	copied := make([]entry[K, V], 0, wideGroups*slots)
+	defer func() { clear(copied[:cap(copied)]) }()
 	for at := uint64(0); ; {
 		// A copy is made of one segment of the moment; what it covers, no later
 		// one gives again.
@@ -47,7 +50,6 @@ func (m *Map[K, V]) Range(f func(K, V) bool) {
 				return
 			}
 		}
-		clear(copied)
 		if at = s.end(); at == 0 {
 			return
 		}

@@ -87,8 +87,9 @@ func (g *grip[K, V]) release() {
 	}
 }
 
-// Store sets the value of a key. It allocates nothing if the key is there and
-// the value is not larger than 32 bytes.
+// Store sets the value of a key. For a key that is there and a value of up to 32
+// bytes it allocates nothing, but for a segment now and then, if other writers
+// have left the reserve of a large map low.
 func (m *Map[K, V]) Store(key K, value V) {
 	if root := atomic.LoadPointer(&m.fast); root != nil && m.storeFast(root, key, value) {
 		return

@@ -12,7 +12,7 @@ type options struct {
 }
 
 // WithCapacity makes room for n entries from the start. The map never has less
-// room than that until it is cleared.
+// room than that.
 func WithCapacity(n int) Option { return func(o *options) { o.capacity = n } }
 
 // WithHasher replaces the hash function. Equal keys must have equal hashes; the
@@ -24,8 +24,10 @@ func WithHasher[K comparable](h func(K) uint64) Option { return func(o *options)
 type ShrinkPolicy uint8
 
 const (
-	// ShrinkAuto joins or narrows segments when deletions have left them less
-	// than half full.
+	// ShrinkAuto joins two segments when deletions have left both together half as
+	// full as one may be, and narrows a wide one that has less than that. It takes
+	// back what Grow has made and nothing has filled, but not what WithCapacity
+	// has.
 	ShrinkAuto ShrinkPolicy = iota
 	// ShrinkNever leaves that to [Map.Shrink].
 	ShrinkNever
@@ -34,9 +36,9 @@ const (
 // WithShrink sets the shrink policy, which is ShrinkAuto otherwise.
 func WithShrink(p ShrinkPolicy) Option { return func(o *options) { o.shrink = p } }
 
-// WithObserver has f called when migration work begins, goes on and ends. It is
-// called by the goroutine that did the work, in order, one call at a time. It
-// may use the map, but a slow one slows that goroutine.
+// WithObserver has f called when migration work begins, goes on and ends: in
+// order, one call at a time, by a goroutine that does such work itself. It may use
+// the map, but a slow one slows that goroutine.
 func WithObserver(f func(Growth)) Option { return func(o *options) { o.observer = f } }
 
 // WithManualSteps leaves all migration work to [Map.Step], [Map.Fence],

@@ -8,8 +8,8 @@ import (
 
 // A reserve has a few empty segments of a large map. The memory of a new one may
 // be memory that the kernel has yet to provide, which takes longer than splitting
-// a segment does. So writers that have nothing else to do allocate the segments
-// for those that will have to split.
+// a segment does. So writers that split nothing themselves allocate the segments
+// for those that will have to, before they do other migration work.
 type reserve struct {
 	low       atomic.Bool // a writer may fill it up
 	mu        sync.Mutex

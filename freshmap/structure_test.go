@@ -227,10 +227,10 @@ func TestMix(t *testing.T) {
 // TestKinds holds the kinds to the types that they are for.
 func TestKinds(t *testing.T) {
 	type padded struct {
-		a int8
-		b int32
+		A int8
+		B int32
 	}
-	type blank struct{ a, _ int32 }
+	type blank struct{ A, _ int32 }
 	type meters float64
 	for _, tt := range []struct {
 		typ  reflect.Type
