@@ -137,6 +137,7 @@ func (m *Map[K, V]) emptyDirectory() *directory {
 // planFor returns how deep segments must be so that the number of entries hardly
 // ever crowds one, and for how many entries each needs room.
 func planFor(entries int) (depth uint8, each int) {
+	entries = max(entries, 0)
 	most := roomIn(wideGroups) * 2 / 3
 	depth = uint8(min(max(bits.Len(uint(max(entries-1, 0)/most)), 1), 40))
 	return depth, entries >> depth * 3 / 2
@@ -145,7 +146,10 @@ func planFor(entries int) (depth uint8, each int) {
 // Load returns the value of a key, and whether there is one. It takes no lock
 // and does not allocate. It starts again if, while it looked at a group of the
 // key's hash, an entry of that group was deleted or the group was moved: then
-// another operation has made progress (Load is lock-free).
+// another operation has made progress (Load is lock-free). There is one exception:
+// a search that has passed all groups of a full segment, which happens with equal
+// hashes, begins again while a writer is between two stores that replace that
+// segment.
 func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 	root := atomic.LoadPointer(&m.fast)
 	if root == nil {
@@ -192,7 +196,8 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 	}
 }
 
-// loadMore goes on where Load has left off.
+// loadMore searches a block, and begins again by way of the directory as long as
+// that leaves it unsure.
 func (m *Map[K, V]) loadMore(b block, key K, h, w uint64) (value V, ok bool) {
 	for {
 		if value, ok, sure := m.lookUp(nil, b, key, h, w); sure {

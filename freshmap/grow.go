@@ -2,6 +2,7 @@ package freshmap
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -87,7 +88,8 @@ func (m *Map[K, V]) enqueue(t task) {
 // Step does one unit of migration work: it erases two groups of a segment that
 // was left, fills a few entries of a directory, or splits or joins a segment for
 // Grow or Shrink. It reports whether there was any. It does not wait for
-// writers; if one is in the way, the work stays.
+// writers: if one is in the way, the work stays for later, and Step reports true
+// all the same.
 func (m *Map[K, V]) Step() bool {
 	if !m.Migrating() {
 		return false
@@ -404,11 +406,18 @@ func (m *Map[K, V]) spare(s *segment) bool {
 	return m.options.capacity <= 0 || s.depth > depth
 }
 
-// narrow replaces a wide segment of few entries by a small one. The caller
+// narrow replaces a wide segment of few entries, or one that is followed by
+// others, by a small one. The caller
 // holds its stripe.
 func (m *Map[K, V]) narrow(s *segment, atMost int) bool {
-	if groupsIn(s.block) == smallGroups || s.next.Load() != nil || m.live(s.block) > atMost {
+	if groupsIn(s.block) == smallGroups && s.next.Load() == nil {
 		return false
+	}
+	live := 0
+	for part := s; part != nil; part = part.next.Load() {
+		if live += m.live(part.block); live > atMost {
+			return false
+		}
 	}
 	m.rebuild(s, 0)
 	m.counts.narrowed.Add(1)
@@ -456,11 +465,15 @@ func (m *Map[K, V]) join(s *segment, held *stripe, atMost int) bool {
 
 // Grow makes room for n more entries, so that storing them splits hardly any
 // segment. It splits one segment after the other and stops nobody for longer
-// than one split takes. It returns when that is done. With ShrinkAuto, deletions
-// may take room back that is not used.
+// than one split takes. It returns when that is done. n is taken at its word: the
+// memory, some 30 bytes an entry, is allocated. With ShrinkAuto, deletions may
+// take room back that is not used.
 func (m *Map[K, V]) Grow(n int) {
 	if n <= 0 {
 		return
+	}
+	if n > math.MaxInt-m.Len() {
+		panic("freshmap: Grow: more entries than an int can count")
 	}
 	m.init()
 	depth, entries := planFor(m.Len() + n)
@@ -503,7 +516,7 @@ func (m *Map[K, V]) sweep(f func(*segment, *stripe) (again bool)) {
 	m.enqueue(task{run: func() outcome {
 		s := m.segmentOf(at)
 		st := m.stripeOf(s.block, at)
-		if !st.lockSoon() {
+		if !st.mu.TryLock() {
 			return hindered
 		}
 		defer st.mu.Unlock()
@@ -520,7 +533,8 @@ func (m *Map[K, V]) sweep(f func(*segment, *stripe) (again bool)) {
 }
 
 // Clear removes all entries at one moment. What it has removed is erased in
-// steps afterwards.
+// steps afterwards. It stops writers while it allocates an empty table, which in
+// a map made WithCapacity has that capacity.
 func (m *Map[K, V]) Clear() {
 	if atomic.LoadPointer(&m.root) == nil {
 		return
@@ -529,6 +543,7 @@ func (m *Map[K, V]) Clear() {
 	m.structure.Lock()
 	old := m.directory.Load()
 	m.install(m.emptyDirectory())
+	m.keepReserve(m.segments >= reserveFrom)
 	m.structure.Unlock()
 	m.retireAll(old)
 	for i := range m.stripes {
@@ -539,12 +554,12 @@ func (m *Map[K, V]) Clear() {
 }
 
 // eraseAll returns a task that erases the segments of a directory which nobody
-// uses any more but readers that are late.
-func (m *Map[K, V]) eraseAll(d *directory) task {
+// uses any more but readers that are late, without those born before an epoch.
+func (m *Map[K, V]) eraseAll(d *directory, from uint64) task {
 	s := d.segment(0)
 	t := task{erase: s}
 	return task{run: func() outcome {
-		if m.eraseStep(&t) == more {
+		if s.born >= from && m.eraseStep(&t) == more {
 			return more
 		}
 		end := s.end()
@@ -560,7 +575,7 @@ func (m *Map[K, V]) eraseAll(d *directory) task {
 // Wipe clears the map and erases all memory that has held its entries before it
 // returns, but for that of open snapshots, which is erased when they are closed.
 // What keys and values point to is not the map's: strings and slices are only
-// let go.
+// let go, and so are the boxes of keys and values that do not fit a slot.
 func (m *Map[K, V]) Wipe() {
 	m.Clear()
 	_ = m.Fence(context.Background())

@@ -3,6 +3,7 @@ package freshmap
 import (
 	"iter"
 	"sync/atomic"
+	"unsafe"
 )
 
 type entry[K comparable, V any] struct {
@@ -77,15 +78,17 @@ func (m *Map[K, V]) copyEntries(to []entry[K, V], s *segment, from uint64) ([]en
 				slot := m.slotAt(g, slotOf(u))
 				key, ok := m.keyIn(slot)
 				value := m.valueIn(m.valueAt(slot))
-				h := from
-				if ok && s.prefix < from {
-					h = m.hashOf(slot)
-				}
 				if !ok || atomic.LoadUint64(&g.version) != look.version {
 					return to, false
 				}
-				if h < from {
-					continue
+				if s.prefix < from {
+					h := m.hashOfKey(slot, key)
+					if atomic.LoadUint64(&g.version) != look.version {
+						return to, false
+					}
+					if h < from {
+						continue
+					}
 				}
 				to = append(to, entry[K, V]{key, value})
 			}
@@ -101,6 +104,17 @@ func (m *Map[K, V]) copyEntries(to []entry[K, V], s *segment, from uint64) ([]en
 		}
 	}
 	return to, true
+}
+
+// hashOfKey is hashOf for a key that was copied out of its slot: the function of
+// WithHasher must not see what is left of a slot that is being cleared. A boxed
+// key keeps its hash, as NaN gets another one each time.
+func (m *Map[K, V]) hashOfKey(slot unsafe.Pointer, key K) uint64 {
+	if m.keys <= keyPointer {
+		h, _ := m.hash(key)
+		return h
+	}
+	return m.hashOf(slot)
 }
 
 // copyLocked is copyEntries for the segment of a hash, with its stripe held.

@@ -230,6 +230,13 @@ func (l *layout) clearSlot(slot unsafe.Pointer) {
 	}
 }
 
+// wordFirst says that a pointer lies in the lower half of the word that begins at
+// its address, or fills it: not so on big-endian machines of 32 bits.
+var wordFirst = func() bool {
+	w := uint64(1)
+	return unsafe.Sizeof(uintptr(0)) == 8 || *(*uint32)(unsafe.Pointer(&w)) == 1
+}()
+
 func kindOfKey(t reflect.Type) keyKind {
 	switch size := t.Size(); {
 	case t.Kind() == reflect.String && size == 16:
@@ -238,7 +245,7 @@ func kindOfKey(t reflect.Type) keyKind {
 		return keyWord
 	case size == 16 && plain(t):
 		return keyPair
-	case pointerShaped(t):
+	case pointerShaped(t) && wordFirst:
 		return keyPointer
 	}
 	return keyBoxed

@@ -37,7 +37,7 @@ func (m *Map[K, V]) hold(key K, adding bool) (g grip[K, V]) {
 	g.h, g.w = m.hash(key)
 	for {
 		g.stripe, g.block = m.lock(g.h)
-		g.at = m.find(nil, g.block, key, g.h, g.w)
+		g.at = m.find(g.block, key, g.h, g.w)
 		if !adding || g.at.group != nil || !m.crowded(g.block, g.h) || !m.makeRoom(g.h) {
 			return g
 		}
@@ -81,7 +81,9 @@ func (g *grip[K, V]) remove() {
 func (g *grip[K, V]) release() {
 	g.stripe.mu.Unlock()
 	if g.grown {
-		g.m.deliver()
+		if !g.m.options.manual {
+			g.m.deliver()
+		}
 	} else {
 		g.m.help()
 	}

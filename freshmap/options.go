@@ -17,7 +17,8 @@ func WithCapacity(n int) Option { return func(o *options) { o.capacity = n } }
 
 // WithHasher replaces the hash function. Equal keys must have equal hashes; the
 // map mixes them with a secret of its own, but cannot tell keys of one hash
-// apart faster than one after the other. h must be safe for concurrent use.
+// apart faster than one after the other. h must be safe for concurrent
+// use, and must not panic for a key that it has hashed before.
 func WithHasher[K comparable](h func(K) uint64) Option { return func(o *options) { o.hasher = h } }
 
 // A ShrinkPolicy says when a map gives up room.
@@ -37,8 +38,9 @@ const (
 func WithShrink(p ShrinkPolicy) Option { return func(o *options) { o.shrink = p } }
 
 // WithObserver has f called when migration work begins, goes on and ends: in
-// order, one call at a time, by a goroutine that does such work itself. It may use
-// the map, but a slow one slows that goroutine.
+// order, one call at a time, by a goroutine that does such work itself, or by the
+// runtime's for cleanups if a snapshot was forgotten. It may use the map, but a
+// slow one slows that goroutine.
 func WithObserver(f func(Growth)) Option { return func(o *options) { o.observer = f } }
 
 // WithManualSteps leaves all migration work to [Map.Step], [Map.Fence],

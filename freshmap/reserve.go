@@ -38,14 +38,15 @@ func sizeOf(b block) int {
 // take returns an empty segment of one of the sizes.
 func (m *Map[K, V]) take(size int, prefix uint64, depth uint8) *segment {
 	r := &m.spares
-	r.mu.Lock()
 	var s *segment
-	if last := len(r.segments[size]) - 1; last >= 0 {
-		s = r.segments[size][last]
-		r.segments[size][last] = nil
-		r.segments[size] = r.segments[size][:last]
+	if r.mu.TryLock() {
+		if last := len(r.segments[size]) - 1; last >= 0 {
+			s = r.segments[size][last]
+			r.segments[size][last] = nil
+			r.segments[size] = r.segments[size][:last]
+		}
+		r.mu.Unlock()
 	}
-	r.mu.Unlock()
 	if s == nil {
 		s = m.allocate(size)
 	}

@@ -79,8 +79,9 @@ type place struct {
 }
 
 // find returns the place of a key in the segment, with the group nil if it has
-// none. The caller holds the stripe, or the segment does not change any more.
-func (m *Map[K, V]) find(s *segment, b block, key K, h, w uint64) place {
+// none. The caller holds the stripe.
+func (m *Map[K, V]) find(b block, key K, h, w uint64) place {
+	var s *segment
 	tag := tagOf(h)
 	for {
 		n := groupsIn(b)

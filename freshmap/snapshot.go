@@ -53,7 +53,9 @@ func (o *snapshots) count() (open, kept int) {
 }
 
 // Snapshot returns the map as it is at one moment between the call and the
-// return. It waits for writers that are at it, a running Compute among them.
+// return. It waits for writers that are at it, a running Compute among them,
+// and when many goroutines write the same few keys it may take a while to find
+// all stripes free.
 // Close it when it has served; one that is forgotten is closed by the garbage
 // collector some time.
 func (m *Map[K, V]) Snapshot() *Snapshot[K, V] {
@@ -130,7 +132,7 @@ func (m *Map[K, V]) eraseKept(kept []keepsake) task {
 			if k := kept[0]; k.version != nil {
 				t = task{erase: k.version.segment.Swap(nil)}
 			} else {
-				t = m.eraseAll(k.directory)
+				t = m.eraseAll(k.directory, 0)
 			}
 			kept = kept[1:]
 		}
@@ -191,9 +193,11 @@ func (m *Map[K, V]) retireAll(d *directory) {
 	defer o.mu.Unlock()
 	if len(o.epochs) > 0 {
 		o.kept = append(o.kept, keepsake{directory: d, until: m.epoch.Load()})
+		// What is younger than all snapshots is nobody's.
+		m.enqueue(m.eraseAll(d, o.epochs[len(o.epochs)-1]))
 		return
 	}
-	m.enqueue(m.eraseAll(d))
+	m.enqueue(m.eraseAll(d, 0))
 }
 
 // freshen copies the segment of a hash if a snapshot needs it as it is, and

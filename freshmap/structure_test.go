@@ -1,6 +1,7 @@
 package freshmap
 
 import (
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"reflect"
@@ -274,4 +275,107 @@ func TestKinds(t *testing.T) {
 			t.Errorf("kindOfValue(%v) = %d, want %d", tt.typ, got, tt.want)
 		}
 	}
+}
+
+// TestEqualHashes fills segments that are followed by others, because splitting
+// does not help, and sees their room given back.
+func TestEqualHashes(t *testing.T) {
+	m := New[int, int](WithHasher(func(int) uint64 { return 7 }))
+	const n = 2000
+	for i := range n {
+		m.Store(i, i)
+	}
+	checkStructure(t, m)
+	for i := range n {
+		if v, ok := m.Load(i); v != i || !ok {
+			t.Fatalf("Load(%d) = %d, %t among equal hashes", i, v, ok)
+		}
+	}
+	for i := range n {
+		m.Delete(i)
+	}
+	m.Shrink()
+	_ = m.Fence(t.Context())
+	checkStructure(t, m)
+	if st := m.Stats(); st.Slots > 2*smallGroups*slots {
+		t.Errorf("Stats() after all equal hashes were deleted: got %d slots, want at most %d", st.Slots, 2*smallGroups*slots)
+	}
+}
+
+// TestWipeBesideSnapshot wipes what was stored after a snapshot was taken, while
+// that is open.
+func TestWipeBesideSnapshot(t *testing.T) {
+	m := New[int, int]()
+	m.Store(1, 1)
+	s := m.Snapshot()
+	defer s.Close()
+	m.Store(2, 0x5ec2e7)
+	d := m.directory.Load()
+	m.Wipe()
+	for at := uint64(0); ; {
+		seg := d.segment(at)
+		for i := range groupsIn(seg.block) {
+			for index := range uint(slots) {
+				if v := *(*int)(m.valueAt(m.slotAt(m.groupAt(seg.block, i), index))); v == 0x5ec2e7 {
+					t.Fatalf("Wipe left the value in group %d, slot %d, which the snapshot does not have", i, index)
+				}
+			}
+		}
+		if at = seg.end(); at == 0 {
+			break
+		}
+	}
+	if v, ok := s.Load(1); v != 1 || !ok {
+		t.Errorf("Load(1) of the snapshot = %d, %t after Wipe, want 1, true", v, ok)
+	}
+}
+
+// TestHasherSeesKeys has Range look keys up again while they are deleted: the
+// caller's hash function must get whole keys only.
+func TestHasherSeesKeys(t *testing.T) {
+	type node struct{ id uint64 }
+	nodes := make([]node, 400)
+	for i := range nodes {
+		nodes[i].id = uint64(i)
+	}
+	m := New[*node, int](WithHasher(func(n *node) uint64 { return n.id })) // panics for nil
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 300 {
+			for i := range nodes {
+				m.Store(&nodes[i], i)
+			}
+			for i := range nodes {
+				m.Delete(&nodes[i])
+			}
+		}
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+			for k, v := range m.All() {
+				if k.id != uint64(v) {
+					t.Fatalf("Range gave %d for key %d", v, k.id)
+				}
+			}
+		}
+	}
+}
+
+// TestRoomBeyondInt asks for more than can be counted.
+func TestRoomBeyondInt(t *testing.T) {
+	if depth, _ := planFor(math.MinInt); depth != 1 {
+		t.Errorf("planFor(math.MinInt) has depth %d, want 1", depth)
+	}
+	m := New[int, int]()
+	m.Store(1, 1)
+	defer func() {
+		if recover() == nil {
+			t.Error("Grow(math.MaxInt) beside an entry returned, want a panic")
+		}
+	}()
+	m.Grow(math.MaxInt)
 }
