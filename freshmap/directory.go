@@ -153,7 +153,7 @@ func (m *Map[K, V]) replace(old, with [2]*segment) {
 			m.segments--
 		}
 	}
-	m.keepReserve(m.segments >= reserveFrom)
+	m.keepReserve(m.segments)
 	if bits := d.bits(); bits > 1 && m.depths[bits] == 0 && m.depths[bits-1] == 0 {
 		m.resize(bits - 1)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // fillStep is how many entries of a new directory one step fills.
-const fillStep = 64
+const fillStep = 8
 
 // eraseBacklog is how many tasks may wait before a step erases a whole segment.
 const eraseBacklog = 16
@@ -543,7 +543,7 @@ func (m *Map[K, V]) Clear() {
 	m.structure.Lock()
 	old := m.directory.Load()
 	m.install(m.emptyDirectory())
-	m.keepReserve(m.segments >= reserveFrom)
+	m.keepReserve(m.segments)
 	m.structure.Unlock()
 	m.retireAll(old)
 	for i := range m.stripes {

@@ -11,18 +11,21 @@ import (
 // a segment does. So writers that split nothing themselves allocate the segments
 // for those that will have to, before they do other migration work.
 type reserve struct {
-	low       atomic.Bool // a writer may fill it up
+	low       atomic.Bool  // a writer may fill it up
+	want      atomic.Int64 // small segments
 	mu        sync.Mutex
 	segments  [2][]*segment // small, wide; guarded by mu
 	untouched *segment      // allocated for it; guarded by mu
 }
 
-// Maps of fewer segments have no reserve.
-const reserveFrom = 256
-
-// How many segments of each size a reserve has room for. A split takes two small
-// ones.
-var reserved = [2]int{4, 2}
+// Maps of fewer segments have no reserve. Others keep one small segment ready for
+// so many, up to a limit, and half as many wide ones: hashes are even, so segments
+// fill at about the same time, and many have to split within few writes.
+const (
+	reserveFrom = 256
+	reserveFor  = 64
+	reserveMost = 64
+)
 
 // sizes are the sizes of blocks, in groups.
 var sizes = [2]uintptr{smallGroups, wideGroups}
@@ -56,10 +59,12 @@ func (m *Map[K, V]) take(size int, prefix uint64, depth uint8) *segment {
 	return s
 }
 
-// keepReserve says whether the map is large enough for a reserve, which may
-// then be low.
-func (m *Map[K, V]) keepReserve(large bool) {
+// keepReserve fits the reserve to the number of segments of the map. It may be
+// low from then on.
+func (m *Map[K, V]) keepReserve(segments int) {
 	r := &m.spares
+	r.want.Store(int64(min(segments/reserveFor, reserveMost)))
+	large := segments >= reserveFrom
 	r.low.Store(large && !m.options.manual)
 	if !large {
 		r.mu.Lock()
@@ -86,8 +91,8 @@ func (m *Map[K, V]) stock() {
 		r.untouched = nil
 		return
 	}
-	for size, full := range reserved {
-		if len(r.segments[size]) < full {
+	for size := range sizes {
+		if len(r.segments[size]) < int(r.want.Load())>>size {
 			r.untouched = m.allocate(size)
 			return
 		}
