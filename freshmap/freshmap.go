@@ -35,7 +35,8 @@ import (
 //
 // Every method but Range, its siblings, Len and Stats takes effect at one
 // moment between its call and its return (it is linearizable;
-// TestPointOperationsAreLinearizable, TestWholeMapIsLinearizable). Load never waits, whatever writers do (TestStalledWriter).
+// TestPointOperationsAreLinearizable, TestWholeMapIsLinearizable). Load never
+// waits, whatever writers do (TestStalledWriter).
 //
 // The functions given to LoadOrCompute and Compute run while their key is
 // locked. They must not call methods of the same map.

@@ -67,7 +67,7 @@ type queue struct {
 	added   int64
 	done    int // tasks completed since the queue was empty
 	events  []Growth
-	pending atomic.Int64 // len(tasks) - head, for those without the lock
+	pending atomic.Int64 // len(tasks) - head, to be read without mu
 
 	delivery sync.Mutex // held by who delivers events
 }
@@ -402,13 +402,15 @@ func (m *Map[K, V]) thinSegment(h uint64, held *stripe) {
 // spare reports whether the map would have the room it was made with if the
 // segment were joined or narrowed.
 func (m *Map[K, V]) spare(s *segment) bool {
+	if m.options.capacity <= 0 {
+		return true
+	}
 	depth, _ := planFor(m.options.capacity)
-	return m.options.capacity <= 0 || s.depth > depth
+	return s.depth > depth
 }
 
 // narrow replaces a wide segment of few entries, or one that is followed by
-// others, by a small one. The caller
-// holds its stripe.
+// others, by a small one. The caller holds its stripe.
 func (m *Map[K, V]) narrow(s *segment, atMost int) bool {
 	if groupsIn(s.block) == smallGroups && s.next.Load() == nil {
 		return false

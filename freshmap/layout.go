@@ -77,6 +77,17 @@ const (
 
 func groupsIn(b block) uintptr { return uintptr(b) & tagGroups }
 
+// sizes are the sizes of blocks, in groups.
+var sizes = [2]uintptr{smallGroups, wideGroups}
+
+// sizeOf returns which of the sizes a block has.
+func sizeOf(b block) int {
+	if groupsIn(b) == wideGroups {
+		return 1
+	}
+	return 0
+}
+
 // roundOf returns by how many bits the index of the block's stripe is rounded
 // down: segments of fewer bits than there are stripes use the first stripe of
 // their range.

@@ -27,17 +27,6 @@ const (
 	reserveMost = 64
 )
 
-// sizes are the sizes of blocks, in groups.
-var sizes = [2]uintptr{smallGroups, wideGroups}
-
-// sizeOf returns which of the sizes a block has.
-func sizeOf(b block) int {
-	if groupsIn(b) == wideGroups {
-		return 1
-	}
-	return 0
-}
-
 // take returns an empty segment of one of the sizes.
 func (m *Map[K, V]) take(size int, prefix uint64, depth uint8) *segment {
 	r := &m.spares

@@ -216,23 +216,21 @@ func (m *Map[K, V]) crowded(b block, h uint64) bool {
 
 // insert adds an entry whose key the segment does not have.
 func (m *Map[K, V]) insert(b block, key K, h, w uint64, value V) {
-	at, distance := m.vacancy(b, h)
-	if distance > 0 {
-		at = m.reserve(b, h, at, distance)
-	}
-	m.fill(at, key, h, w, value)
+	m.fill(m.claim(nil, b, h), key, h, w, value)
 }
 
-// reserve marks the way of an entry past full groups, and returns the place
-// behind them.
-func (m *Map[K, V]) reserve(b block, h uint64, at place, distance uintptr) place {
-	for s := (*segment)(nil); at.group == nil; at, distance = m.vacancy(b, h) {
+// claim returns a free slot for an entry of a segment, and marks the way to it
+// past full groups. The segment may be nil if it is the current one.
+func (m *Map[K, V]) claim(s *segment, b block, h uint64) place {
+	at, distance := m.vacancy(b, h)
+	for at.group == nil {
 		m.pass(b, h, distance)
 		if s == nil {
 			s = m.segmentOf(h)
 		}
 		s = m.following(s)
 		b = s.block
+		at, distance = m.vacancy(b, h)
 	}
 	m.pass(b, h, distance)
 	return at
@@ -263,15 +261,7 @@ func (m *Map[K, V]) live(b block) (n int) {
 
 // adopt copies a slot of another segment into one that no reader can reach yet.
 func (m *Map[K, V]) adopt(s *segment, h uint64, slot unsafe.Pointer) {
-	at, distance := m.vacancy(s.block, h)
-	for at.group == nil {
-		m.pass(s.block, h, distance)
-		s = m.following(s)
-		at, distance = m.vacancy(s.block, h)
-	}
-	if distance > 0 {
-		m.pass(s.block, h, distance)
-	}
+	at := m.claim(s, s.block, h)
 	m.copySlot(m.slotAt(at.group, at.index), slot)
 	at.group.ctrl |= tagOf(h) << (8 * at.index)
 }
