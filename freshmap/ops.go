@@ -90,8 +90,8 @@ func (g *grip[K, V]) release() {
 }
 
 // Store sets the value of a key. For a key that is there and a value of up to 32
-// bytes it allocates nothing, but for a segment now and then, if other writers
-// have left the reserve of a large map low.
+// bytes it allocates nothing, unless other writers have left the reserve of a large
+// map low and it is this call that fills it.
 func (m *Map[K, V]) Store(key K, value V) {
 	if root := atomic.LoadPointer(&m.fast); root != nil && m.storeFast(root, key, value) {
 		return
