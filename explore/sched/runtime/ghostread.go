@@ -72,6 +72,8 @@ type ghostChoice struct {
 	enabled  []int32
 	cur      int32
 	kind     uint8
+	object   uintptr
+	pc       uintptr
 	step     uint64
 	decision uint32
 }
@@ -296,8 +298,9 @@ func ghostRemove(gp *g) {
 // the goroutine at whose point this happens, nil if it blocked or ended.
 func ghostDecide(cur *g, kind uint8) *g {
 	m, id := int32(0), int32(0)
+	var object, pc uintptr
 	if cur != nil {
-		id = cur.ghost.id
+		id, object, pc = cur.ghost.id, cur.ghost.obj, cur.ghost.pc
 	}
 	pending := cur != nil
 	for i := int32(0); i < ghost.nrun; i++ {
@@ -317,7 +320,7 @@ func ghostDecide(cur *g, kind uint8) *g {
 	n := ghost.shared.decisions
 	c := &ghost.choice
 	(*slice)(unsafe.Pointer(&c.enabled)).len = int(m) // no write barrier: we may be on the way out of a system call
-	c.cur, c.kind, c.step, c.decision = id, kind, ghost.shared.steps, n
+	c.cur, c.kind, c.object, c.pc, c.step, c.decision = id, kind, object, pc, ghost.shared.steps, n
 	k := ghost.choose(c)
 	if uint32(k) >= uint32(m) {
 		throw("ghostread: strategy chose a goroutine that is not enabled")
