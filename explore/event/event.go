@@ -60,7 +60,8 @@ const (
 	CondBroadcast
 	Sleep
 	Yield
-	GC // runtime.GC called by the program
+	GC   // runtime.GC called by the program
+	Case // a select has several cases that are ready: a choice of data, not of who goes on
 )
 
 // Life of goroutines, timers and memory.

@@ -50,6 +50,7 @@ type Choice struct {
 	PC       uint64     // return address in the code of Cur that does it; 0 if Cur is 0
 	Step     uint64     // scheduling points so far in this execution
 	Decision uint32     // decisions so far
+	Events   uint64     // entries of the log so far, 0 if there is no log
 }
 
 // Strategy decides who goes on.

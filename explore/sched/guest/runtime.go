@@ -48,6 +48,7 @@ type config struct {
 	maxTime  int64
 	logging  bool
 	capture  bool
+	whole    bool
 
 	reason     int32
 	goroutines int32

@@ -76,6 +76,7 @@ type ghostChoice struct {
 	pc       uintptr
 	step     uint64
 	decision uint32
+	events   uint64
 }
 
 var ghost struct {
@@ -89,6 +90,7 @@ var ghost struct {
 	deadline int64  // nanotime
 	logging  bool
 	capture  bool
+	whole    bool // log all that could order two steps
 
 	// The world.
 	nextid   int32
@@ -238,7 +240,7 @@ func ghostExitG(gp *g) {
 		return
 	}
 	ghost.all[gp.ghost.id] = 0
-	if ghost.capture {
+	if ghost.whole {
 		ghostLog(gkExit, gp.ghost.id, 0, 0, 0, 0)
 	}
 	if gp.ghost.id == 1 {
@@ -320,7 +322,7 @@ func ghostDecide(cur *g, kind uint8) *g {
 	n := ghost.shared.decisions
 	c := &ghost.choice
 	(*slice)(unsafe.Pointer(&c.enabled)).len = int(m) // no write barrier: we may be on the way out of a system call
-	c.cur, c.kind, c.object, c.pc, c.step, c.decision = id, kind, object, pc, ghost.shared.steps, n
+	c.cur, c.kind, c.object, c.pc, c.step, c.decision, c.events = id, kind, object, pc, ghost.shared.steps, n, ghost.shared.events
 	k := ghost.choose(c)
 	if uint32(k) >= uint32(m) {
 		throw("ghostread: strategy chose a goroutine that is not enabled")
@@ -361,7 +363,7 @@ func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
 	if !ghost.logging || gp.ghost.op != 0 && kind >= gkAtomicLoad {
 		return // nobody reads the log, or ghostEnter has reported the step
 	}
-	if kind <= gkMapWrite || kind-gkLock <= gkRUnlock-gkLock || ghost.capture {
+	if kind <= gkMapWrite || kind-gkLock <= gkRUnlock-gkLock || ghost.whole {
 		ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
 	}
 }

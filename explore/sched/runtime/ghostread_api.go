@@ -25,6 +25,7 @@ type ghostConfig struct {
 	maxTime  int64 // ns
 	logging  bool
 	capture  bool
+	whole    bool // log all that could order two steps; capture does
 
 	// Set on return.
 	reason     int32
@@ -47,7 +48,7 @@ func ghostread_run(c *ghostConfig) {
 	ghost.driver.set(gp)
 	ghost.choose, ghost.shared, ghost.dec = c.choose, c.shared, c.dec
 	ghost.maxSteps, ghost.deadline = c.maxSteps, nanotime()+c.maxTime
-	ghost.logging, ghost.capture = c.logging, c.capture
+	ghost.logging, ghost.capture, ghost.whole = c.logging, c.capture, c.whole || c.capture
 	ghostLogTo.ev, ghostLogTo.max = c.events, c.maxEvents
 	ghostLogTo.stack, ghostLogTo.words = c.stacks, c.maxWords
 	ghostLogTo.full = false
@@ -111,7 +112,7 @@ func ghostread_goroutine(id int32, to *ghostGoroutine) bool {
 		to.text = gp.waitreason.String()
 		to.timer = gp.waitreason == waitReasonSleep
 		for sg := gp.waiting; sg != nil; sg = sg.waitlink {
-			c := sg.c.get()
+			c := ghostChan(sg)
 			if c == nil {
 				continue
 			}

@@ -48,6 +48,7 @@ const (
 	gkSleep
 	gkYield
 	gkGC
+	gkCase
 )
 
 const (
@@ -197,7 +198,7 @@ func ghostMem(kind uint8, addr, size, pc, aux uintptr) {
 // ghostAlloc notes a new object: while stacks are captured, for its type; and
 // once the garbage collector has run, because addresses are used again.
 func ghostAlloc(p unsafe.Pointer, size uintptr, typ *_type) {
-	if !ghost.capture && ghost.cycles == work.cycles.Load() {
+	if !ghost.whole && ghost.cycles == work.cycles.Load() {
 		return
 	}
 	gp := getg()
@@ -217,13 +218,13 @@ func ghostread_fail() {
 
 // ghostBlock and ghostWake note why a goroutine parked and who woke it.
 func ghostBlock(gp *g) {
-	if ghost.capture && gp.ghost.world == ghost.world {
+	if ghost.whole && gp.ghost.world == ghost.world {
 		ghostLog(gkBlock, gp.ghost.id, gp.ghost.obj, 0, 0, uintptr(gp.waitreason))
 	}
 }
 
 func ghostWake(gp *g) {
-	if !ghost.capture || gp.ghost.world != ghost.world {
+	if !ghost.whole || gp.ghost.world != ghost.world {
 		return
 	}
 	by := int32(0)
