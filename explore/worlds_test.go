@@ -46,7 +46,7 @@ func compile(t testing.TB, dir string) (explore.Program, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env}, suite.Tests
+	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env}, suite.Explored()
 }
 
 // search explores one test of p and returns what came of it.
@@ -96,6 +96,13 @@ var faulty = map[string]struct {
 	"TestPollTooSlow":    {reason: "every execution was cut short: a loop polls"},
 	"TestAlwaysFails":    {reason: "fails without exploration too"},
 	"TestSkipped":        {reason: "its first run took longer"},
+	"FuzzRace":           {kinds: []finding.Kind{finding.Race}},
+	"FuzzSeedFails":      {kinds: []finding.Kind{finding.Failure}},
+	"FuzzSkips":          {reason: "its first run took longer"},
+	"FuzzAlwaysFails":    {reason: "fails without exploration too"},
+	"ExampleOutput":      {kinds: []finding.Kind{finding.Failure}},
+	"ExampleLeak":        {kinds: []finding.Kind{finding.Leak}},
+	"ExampleAlwaysWrong": {reason: "fails without exploration too"},
 }
 
 // TestWorlds explores what a controlled scheduler may trip over, and what it

@@ -199,7 +199,7 @@ func (h *Hunt) build(ctx context.Context, c build.Config, packages []build.Packa
 			h.mu.Unlock()
 			continue
 		}
-		h.open(b, suite.Tests)
+		h.open(b, suite.Explored())
 	}
 	return failed
 }
@@ -396,7 +396,7 @@ func (h *Hunt) noTests() error {
 	if h.opts.Run != nil {
 		return &NoMatchError{h.opts.Run.String(), h.packages}
 	}
-	return errors.New("the packages have no tests that can be explored: functions TestXxx(*testing.T) in files _test.go")
+	return errors.New("the packages have no tests that can be explored: functions TestXxx(*testing.T), FuzzXxx(*testing.F), or ExampleXxx() with an output comment, in files _test.go")
 }
 
 // summary is what the hunt has come to.

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,6 +16,10 @@ import (
 type Suite struct {
 	Tests, Fuzz, Examples, Benchmarks []string
 }
+
+// Explored are the names of what is explored: tests, then fuzz targets, whose
+// seeds are run, then examples, of which the binary holds those with an output.
+func (s *Suite) Explored() []string { return slices.Concat(s.Tests, s.Fuzz, s.Examples) }
 
 // Tests lists the tests of a binary. It runs the binary, since TestMain, init
 // functions and build tags decide what there is. It reads the test files too:

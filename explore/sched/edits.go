@@ -169,6 +169,8 @@ var testingEdits = []overlay.Edit{
 		Why: "what happens after a failed assertion does not explain it"},
 	{File: "testing/testing.go", In: "tRunner", Op: replace, Anchor: "callerName(0)", Text: `"testing.tRunner"`,
 		Why: "what it always returns, without walking the stack"},
+	{File: "testing/testing.go", In: "M.Run", Op: atStart, Text: "ghostM = m",
+		Why: "fuzz targets and examples, which the next edit does not see"},
 	{File: "testing/testing.go", In: "runTests", Op: atStart,
 		Text: "if ran, ok, on := ghostExplore(modulePath, importPath, matchString, tests); on { return ran, ok }",
 		Why:  "the loop over executions takes the place of the loop over tests"},

@@ -15,7 +15,7 @@ import (
 func ghostFail()
 
 // ghostExplore takes the place of the loop over tests when this process is to
-// explore one of them.
+// explore one of them, or a fuzz target or an example.
 func ghostExplore(modulePath, importPath string, matchString func(pat, str string) (bool, error), tests []InternalTest) (ran, ok, on bool) {
 	if !guest.On() {
 		return false, false, false
@@ -28,7 +28,7 @@ func ghostExplore(modulePath, importPath string, matchString func(pat, str strin
 				}
 			}
 		}
-		return nil
+		return ghostUnit(name)
 	})
 	return true, ok, true
 }
