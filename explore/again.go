@@ -23,6 +23,9 @@ type Replayed struct {
 // have no replay file of their own.
 func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
 	o := Options{Strategy: "mix", MaxSteps: f.MaxSteps, Short: f.Short, NoRace: f.NoRace, Wall: time.Unix(0, f.Wall)}
+	if f.Strategy == wire.Exhaustive {
+		o.Strategy = f.Strategy // it has decisions of its own
+	}
 	s, err := NewSession(p, f.Test, o, nil, nil)
 	if err != nil {
 		return nil, err

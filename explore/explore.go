@@ -40,10 +40,12 @@ type Options struct {
 	NoRace   bool          // do not look for data races
 	Wall     time.Time     // what the wall clock says at the start of each execution; default: now, to the second
 	Replays  string        // directory for replay files; "" for none
+
+	whole bool // keep schedules as they were found; for measurements
 }
 
 // Strategies are the names that Options.Strategy takes.
-var Strategies = []string{"mix", "random", "sticky", "pct"}
+var Strategies = []string{"mix", wire.Exhaustive, "random", "sticky", "pct"}
 
 func (o Options) withDefaults() Options {
 	if o.Strategy == "" {
@@ -70,7 +72,7 @@ func (o Options) withDefaults() Options {
 // Validate reports options that no exploration can be made with.
 func (o Options) Validate() error {
 	o = o.withDefaults()
-	if _, ok := strategy.New(o.Strategy, o.Depth); !ok {
+	if _, ok := strategy.New(o.Strategy, o.Depth); !ok && o.Strategy != wire.Exhaustive {
 		return fmt.Errorf("unknown strategy %q, want one of %v", o.Strategy, Strategies)
 	}
 	if o.Depth < 1 {
@@ -115,6 +117,7 @@ type Session struct {
 	unrepeated int
 	unchecked  int
 	alone      bool          // the test has one goroutine
+	all        wire.Record   // what a search over all schedules ended with
 	patience   time.Duration // for an execution, though the slice may be over
 	known      map[uint64]*known
 	held       []held
@@ -175,6 +178,11 @@ func (s *Session) Slice(ctx context.Context, execs uint64, until time.Time) erro
 
 // Outcome is what the exploration of the test has come to so far.
 func (s *Session) Outcome() finding.Outcome {
+	return s.OutcomeBut(func(string) bool { return false })
+}
+
+// OutcomeBut is the Outcome without the findings whose fingerprints are known.
+func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcome {
 	o := finding.Outcome{
 		Subject:    finding.Subject{Package: s.program.Package, Test: s.test},
 		Executions: int(s.executions),
@@ -182,13 +190,15 @@ func (s *Session) Outcome() finding.Outcome {
 		Verdict:    finding.Clean,
 	}
 	for _, f := range s.found {
-		o.Findings = append(o.Findings, f.Fingerprint)
+		if !known(f.Fingerprint) {
+			o.Findings = append(o.Findings, f.Fingerprint)
+		}
 	}
 	if s.external {
 		o.Uncontrolled = append(o.Uncontrolled, "network or system calls")
 	}
 	switch {
-	case len(s.found) > 0:
+	case len(o.Findings) > 0:
 		o.Verdict = finding.Found
 	case s.broken != "":
 		o.Verdict, o.Reason = finding.Unknown, s.broken
@@ -204,8 +214,16 @@ func (s *Session) Outcome() finding.Outcome {
 		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("no time was left to check %d candidates", s.unchecked)
 	case s.unrepeated > 0:
 		o.Verdict, o.Reason = finding.Unknown, "what was seen in one process did not show again in a fresh one"
+	case len(s.found) > 0:
+		o.Reason = "what was found is known"
 	case s.alone:
 		o.Reason = "one goroutine, hence one schedule"
+	case s.all.Kind != "" && s.all.Get("gap") == "":
+		o.Reason = fmt.Sprintf("proof: all %d schedules explored, but for the order of independent steps", s.all.GetUint("explored"))
+	case s.all.Kind != "":
+		o.Reason = fmt.Sprintf("no proof: %s", s.all.Get("gap"))
+	case s.opts.Strategy == wire.Exhaustive:
+		o.Reason = "no proof: there are more schedules"
 	}
 	return o
 }

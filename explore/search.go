@@ -23,6 +23,7 @@ type candidate struct {
 	strategy  string
 	decisions string
 	rec       wire.Record
+	reduced   *reduced // how far the schedule has been made smaller, if it was tried
 }
 
 // held is a confirmed candidate whose verdict depends on the executions that
@@ -65,6 +66,8 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 			s.external = true
 		case "logfull":
 			s.logFull = true
+		case "exhausted":
+			s.all, finished, s.ended = r, true, true
 		case "again", "end":
 			finished = true
 		case "alone":
@@ -181,6 +184,9 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 		return nil
 	}
 	k.confirmed = true
+	if c, found, err = s.reduce(ctx, c, found); err != nil {
+		return err
+	}
 	for _, f := range found {
 		s.hold(c, f)
 	}

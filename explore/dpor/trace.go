@@ -42,7 +42,7 @@ type trace struct {
 	objects []object
 	names   map[int32]int32 // index of a goroutine
 	ids     []int32
-	clocks  [][]int32 // of each goroutine, what its next step knows
+	clocks  [][]int32      // of each goroutine, what its next step knows
 	live    map[int32]bool // goroutines that could run, were it their turn
 	words   map[uint64]*word
 }
@@ -143,8 +143,8 @@ func (t *trace) indexOf(g int32) int32 {
 // split cuts the log into steps. Events of order may name another goroutine
 // than the one that runs; all others tell who runs.
 func (t *trace) split(log []event.Event, made []decision) {
-	d := 0        // decisions passed
-	sched := -1   // the decision that chose who runs, -1 if nobody was chosen
+	d := 0      // decisions passed
+	sched := -1 // the decision that chose who runs, -1 if nobody was chosen
 	running := int32(-1)
 	open := false // the current step goes on
 	for i := range log {

@@ -2,8 +2,14 @@ package sched
 
 import "github.com/ghostread/ghostread/explore/overlay"
 
-// edits are the places where a release calls what Patch adds. They were read
-// off Go 1.26; each says why it is there, for whoever ports it.
+// The minor versions of Go 1 that the edits were written for, by reading each.
+const (
+	oldest = 25
+	latest = 27
+)
+
+// edits are the places where a release calls what Patch adds. Each says why it
+// is there, for whoever ports it; one without When is the same in all releases.
 func edits() []overlay.Edit {
 	return concat(schedulerEdits, timeEdits, operationEdits, lifeEdits, syncEdits(), testingEdits)
 }
@@ -34,8 +40,8 @@ var schedulerEdits = []overlay.Edit{
 	{File: "runtime/proc.go", In: "findRunnable", Op: before, Anchor: "// Poll network.\n\t// This netpoll is only an optimization",
 		Text: "if ghostActive { if gp, again := ghostPick(); gp != nil { return gp, false, false } else if again { goto top } }; ",
 		Why:  "after the scheduler's own queues, which hold goroutines of the runtime only, the world has its turn"},
-	{File: "runtime/proc.go", In: "schedule", Op: before, Anchor: "// May be on a new P.",
-		Text: "if ghostActive && ghostClaim(gp) { goto top }; ",
+	{File: "runtime/proc.go", In: "schedule", Op: after, Anchor: "tryWakeP := findRunnable()",
+		Text: "; if ghostActive && ghostClaim(gp) { goto top }",
 		Why:  "goroutines that arrive in batches (netpoll, end of a system call) pass by runqput"},
 	{File: "runtime/proc.go", In: "goschedImpl", Op: atStart, Text: "if ghostActive { ghostForce(gp) }",
 		Why: "stopping the world is not a decision: the same goroutine goes on"},
@@ -47,7 +53,10 @@ var schedulerEdits = []overlay.Edit{
 		Why: "the world's run list is work that handoffp does not know of"},
 	{File: "runtime/proc.go", In: "retake", Op: before, Anchor: "// Retake the P if it's there for more than 1 sysmon tick",
 		Text: "if ghostActive && ghostHoldsP(pp, now) { thread.resume(); goto done }; ",
-		Why:  "a short system call does not pass the turn"},
+		Why:  "a short system call does not pass the turn", When: overlay.Minor(26, latest)},
+	{File: "runtime/proc.go", In: "retake", Op: before, Anchor: "// Retake P from syscall if it's there for more than 1 sysmon tick",
+		Text: "if ghostActive && ghostHoldsP(pp, now) { continue }; ",
+		Why:  "likewise", When: overlay.Minor(oldest, 25)},
 	{File: "runtime/proc.go", In: "checkdead", Op: atStart, Text: "if ghost.world != 0 { return }",
 		Why: "goroutines of an execution that was cut short stay runnable for ever; deadlock is ours to say"},
 	{File: "runtime/proc.go", In: "park_m", Op: after, Anchor: "casgstatus(gp, _Grunning, _Gwaiting)", Text: "; if ghostActive { ghostBlock(gp) }",
@@ -107,7 +116,7 @@ var timeEdits = []overlay.Edit{
 	{File: "runtime/time.go", In: "timer.maybeRunChan", Op: replace, Anchor: "now := nanotime()", Text: "now := ghostTimerNow(t)",
 		Why: "virtual time"},
 	{File: "runtime/time.go", In: "timer.maybeRunAsync", Op: replace, Anchor: "now := nanotime()", Text: "now := ghostTimerNow(t)",
-		Why: "virtual time, with asynctimerchan=1"},
+		Why: "virtual time, with asynctimerchan=1", When: overlay.Minor(oldest, 26)},
 	{File: "runtime/time.go", In: "timer.unlockAndRun", Op: atStart, Text: "ghostTimerFire(t)",
 		Why: "the order from a timer's start to its function, and the world of what that starts"},
 	{File: "runtime/time.go", In: "timer.unlockAndRun", Op: atEnd, Text: "ghostTimerDone(t)\n", Why: "likewise"},
@@ -125,6 +134,9 @@ var operationEdits = []overlay.Edit{
 	{File: "runtime/select.go", In: "selectgo", Op: atStart, Text: "if ghostActive { ghostPoint(gkSelect, 0, uintptr(nsends+nrecvs), sys.GetCallerPC(), 0) }",
 		Why: "scheduling point"},
 	{File: "runtime/select.go", Op: imports, Text: "internal/runtime/sys", Why: "for the edit above"},
+	{File: "runtime/select.go", In: "selectgo", Op: replace, Anchor: "pollorder = pollorder[:norder]",
+		Text: "pollorder = pollorder[:norder]; if ghostActive { ghostSelect(pollorder, scases, nsends) }",
+		Why:  "which of several ready cases is taken can be a decision"},
 	{File: "runtime/select.go", In: "selectgo", Op: replace, Anchor: "cheaprandn(uint32(norder + 1))", Text: "ghostSelectRand(uint32(norder + 1))",
 		Why: "which of several ready cases is taken repeats with the seed"},
 }

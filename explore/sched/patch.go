@@ -30,7 +30,7 @@ var files embed.FS
 // its name below the root.
 func Patch(shared fs.FS) (overlay.Patch, error) {
 	p := overlay.Patch{
-		Min: 26, Max: 26,
+		Min: oldest, Max: latest,
 		Edits:  edits(),
 		Remove: []string{"runtime/race/race_v1_amd64.go"},
 		Plain:  []string{"testing", guestRoot + "..."},
@@ -65,6 +65,6 @@ func Patch(shared fs.FS) (overlay.Patch, error) {
 
 // sharedPackages are the packages below explore/ that the test's process
 // needs too.
-var sharedPackages = []string{"event", "strategy", "detect", "wire"}
+var sharedPackages = []string{"event", "strategy", "detect", "dpor", "wire"}
 
 const guestRoot = "internal/ghostread/"

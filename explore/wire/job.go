@@ -9,8 +9,13 @@ import (
 const (
 	Search  = "search"  // many executions, candidates reported as records
 	Replay  = "replay"  // the warm-up and one execution, everything logged to the shared file
+	Reduce  = "reduce"  // several executions with fewer switches, until one shows a candidate again
 	Symbols = "symbols" // no execution: names for program counters and addresses
 )
+
+// Exhaustive is the strategy that explores all schedules. It has more than
+// others to decide, and learns from each execution.
+const Exhaustive = "dpor"
 
 // Job is what the test's side is to do.
 type Job struct {
@@ -33,7 +38,16 @@ type Job struct {
 	MaxEvents    int
 	MaxWords     int // captured stacks, in words of 8 bytes; replay only
 
-	Decisions string   // replay: as EncodeDecisions writes them
+	// Reduce: the decisions to find the turns of (strategy.Turn), or turns, and
+	// which of them to leave out in each execution. The turns that an execution
+	// took are in the shared file, after their number.
+	What     string // kind and key of the candidate
+	Key      uint64
+	Turns    []int32 // three numbers each
+	Cuts     []int32 // first and end index of each range
+	MaxTurns int
+
+	Decisions string   // replay, reduce: as EncodeDecisions writes them
 	Ask       []string // symbols: "pc HEX" or "type HEX SIZE OFFSET", without newlines
 }
 
@@ -45,6 +59,8 @@ func (j *Job) Encode() []byte {
 		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
 		With("race", strconv.FormatBool(j.Race)).
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
+		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).
+		With("turns", encodeInts(j.Turns)).With("cuts", encodeInts(j.Cuts)).
 		With("decisions", j.Decisions).
 		With("ask", strings.Join(j.Ask, "\n"))
 	return r.Append(nil)
@@ -65,7 +81,14 @@ func DecodeJob(text string) (*Job, error) {
 		Until: r.GetInt("until"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
 		Race:         r.Get("race") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
+		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")),
 		Decisions: r.Get("decisions"),
+	}
+	if j.Turns, err = decodeInts(r.Get("turns")); err != nil {
+		return nil, err
+	}
+	if j.Cuts, err = decodeInts(r.Get("cuts")); err != nil {
+		return nil, err
 	}
 	if ask := r.Get("ask"); ask != "" {
 		j.Ask = strings.Split(ask, "\n")
@@ -76,10 +99,35 @@ func DecodeJob(text string) (*Job, error) {
 // SharedBytes is the size of the shared file for j.
 func (j *Job) SharedBytes(eventBytes int) int64 {
 	n := int64(HeaderBytes) + int64(j.MaxDecisions)*4
-	if j.Mode == Replay {
+	switch j.Mode {
+	case Reduce:
+		n += 4 + 12*int64(j.MaxTurns)
+	case Replay:
 		n += int64(j.MaxEvents)*int64(eventBytes) + int64(j.MaxWords)*8
 	}
 	return n
+}
+
+func encodeInts(list []int32) string {
+	var b []byte
+	for i, v := range list {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendInt(b, int64(v), 10)
+	}
+	return string(b)
+}
+
+func decodeInts(s string) (list []int32, err error) {
+	for f := range strings.FieldsSeq(s) {
+		v, err := strconv.ParseInt(f, 10, 32)
+		if err != nil {
+			return nil, &SyntaxError{0, s}
+		}
+		list = append(list, int32(v))
+	}
+	return list, nil
 }
 
 // SeedOf derives the seed of execution n. Executions of one search differ;

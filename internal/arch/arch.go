@@ -95,7 +95,7 @@ var sources = []string{"vet", "explore", "inspect", "tracer", "blame", "history"
 var reporters = []string{"report", "hunt", "internal/cli", "internal/labpage"}
 
 // guests run inside the program under test as well.
-var guests = []string{"explore/event", "explore/strategy", "explore/detect"}
+var guests = []string{"explore/event", "explore/strategy", "explore/detect", "explore/dpor"}
 
 // guestStandard are the packages of the standard library that import next to
 // nothing themselves, so that package runtime's neighbours can import them.

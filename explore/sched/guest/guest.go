@@ -14,6 +14,7 @@ package guest
 
 import (
 	"internal/ghostread/detect"
+	"internal/ghostread/dpor"
 	"internal/ghostread/event"
 	"internal/ghostread/strategy"
 	"internal/ghostread/wire"
@@ -67,6 +68,8 @@ func Main(find func(name string) Test) bool {
 		l.search()
 	case wire.Replay:
 		l.replay()
+	case wire.Reduce:
+		l.reduce()
 	default:
 		return complain("unknown mode " + strconv.Quote(job.Mode))
 	}
@@ -98,6 +101,7 @@ type loop struct {
 	head     *wire.Header
 	config   config
 	strategy strategy.Strategy
+	all      *dpor.Search // the strategy, if it is to explore all schedules
 	detector *detect.Detector
 	seen     map[uint64]int // how often a candidate with this key was met
 	out      output
@@ -142,7 +146,9 @@ func (l *loop) open() error {
 	c.dec = unsafe.Slice((*int32)(unsafe.Pointer(&shared[wire.HeaderBytes])), j.MaxDecisions)
 	events := shared[min(wire.HeaderBytes+4*j.MaxDecisions, len(shared)-1):]
 	c.capture = j.Mode == wire.Replay
-	c.logging = j.Race || c.capture
+	c.cases = j.Strategy == wire.Exhaustive
+	c.whole = c.cases
+	c.logging = j.Race || c.capture || c.whole
 	if c.capture {
 		c.stacks = unsafe.Pointer(&events[j.MaxEvents*eventBytes])
 		c.maxWords = uint64(j.MaxWords)
@@ -197,7 +203,11 @@ func (l *loop) search() {
 		return
 	}
 	s, ok := strategy.New(j.Strategy, j.Depth)
-	if !ok {
+	switch {
+	case j.Strategy == wire.Exhaustive:
+		l.all = dpor.New()
+		s = l.all
+	case !ok:
 		complain("unknown strategy " + strconv.Quote(j.Strategy))
 		return
 	}
@@ -211,13 +221,16 @@ func (l *loop) search() {
 		if n&255 == 0 && os.Getppid() != parent {
 			os.Exit(2) // whoever asked was killed
 		}
-		c := l.run(n, wire.SeedOf(j.Seed, n))
+		c := l.run(n, l.seedOf(n))
 		l.look(c)
 		l.head.TotalSteps += l.head.Steps
 		l.head.Executions++
 		l.alone = l.alone && c.goroutines == 1
 		if l.alone && n-j.First >= aloneAfter {
 			send(wire.Record{Kind: "alone"})
+			return
+		}
+		if l.all != nil && l.learn(c) {
 			return
 		}
 		if l.tired() && n < j.Last {
@@ -258,30 +271,23 @@ func (l *loop) look(c *config) {
 			send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))
 		}
 		for _, r := range races {
-			a, b := log[r.First].PC, log[r.Second].PC
-			if a > b {
-				a, b = b, a
-			}
-			key := hash(1, a, b)
+			key := pairKey(log, r)
 			l.seen[key]++
 			if l.seen[key] > looks {
 				continue
 			}
 			// The same two places can mean more in one execution than in
 			// another: that is a candidate of its own.
-			kind := detect.Classify(log, r, func(uint64) string { return "" }).Kind
-			if key = hashString(key, kind); l.fresh(key) {
-				l.candidate("race", key, wire.Record{}.Uint("a", a).Uint("b", b))
+			if key = raceKey(log, r); l.fresh(key) {
+				a, b := log[r.First].PC, log[r.Second].PC
+				l.candidate("race", key, wire.Record{}.Uint("a", min(a, b)).Uint("b", max(a, b)))
 			}
 		}
 	}
 	switch {
 	case c.reason == wire.Deadlock:
 		stuck := l.stuck(c)
-		key := uint64(2)
-		for _, g := range stuck {
-			key += g.key() // the order of goroutines does not matter
-		}
+		key := deadlockKey(stuck)
 		l.leaked += len(stuck)
 		if l.fresh(key) {
 			l.candidate("deadlock", key, wire.Record{})

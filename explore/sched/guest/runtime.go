@@ -49,6 +49,7 @@ type config struct {
 	logging  bool
 	capture  bool
 	whole    bool
+	cases    bool
 
 	reason     int32
 	goroutines int32

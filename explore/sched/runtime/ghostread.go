@@ -41,7 +41,8 @@ type ghostG struct {
 	kind   uint8  // last point
 	obj    uintptr
 	pc     uintptr
-	born   int32 // id of the goroutine that started it; -1: it is older than the world
+	born   int32  // id of the goroutine that started it; -1: it is older than the world
+	chance uint64 // its own random stream, where schedules are to be compared
 }
 
 // Why a world ended. The values are part of package wire; TestReasons in
@@ -91,6 +92,7 @@ var ghost struct {
 	logging  bool
 	capture  bool
 	whole    bool // log all that could order two steps
+	cases    bool // which ready case a select takes is a decision
 
 	// The world.
 	nextid   int32
@@ -121,8 +123,15 @@ var ghost struct {
 //
 //go:nosplit
 func ghostRand() uint64 {
-	ghost.prog += 0x9e3779b97f4a7c15
-	z := ghost.prog
+	prog := &ghost.prog
+	if gp := getg(); ghost.cases && gp.ghost.world == ghost.world {
+		// What a goroutine draws shall not depend on when others draw.
+		if prog = &gp.ghost.chance; *prog == 0 {
+			*prog = ghost.prog ^ uint64(gp.ghost.id)*ghostPrime
+		}
+	}
+	*prog += 0x9e3779b97f4a7c15
+	z := *prog
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
@@ -319,13 +328,19 @@ func ghostDecide(cur *g, kind uint8) *g {
 		ghost.ids[m] = id
 		m++
 	}
+	return ghost.all[ghostAsk(m, id, kind, object, pc)].ptr()
+}
+
+// ghostAsk asks the strategy which of the first m of ghost.ids it is, and
+// records the answer. It runs on g0.
+func ghostAsk(m, id int32, kind uint8, object, pc uintptr) int32 {
 	n := ghost.shared.decisions
 	c := &ghost.choice
 	(*slice)(unsafe.Pointer(&c.enabled)).len = int(m) // no write barrier: we may be on the way out of a system call
 	c.cur, c.kind, c.object, c.pc, c.step, c.decision, c.events = id, kind, object, pc, ghost.shared.steps, n, ghost.shared.events
 	k := ghost.choose(c)
 	if uint32(k) >= uint32(m) {
-		throw("ghostread: strategy chose a goroutine that is not enabled")
+		throw("ghostread: strategy chose what is not there to choose")
 	}
 	chosen := ghost.ids[k]
 	if int(n) == len(ghost.dec) {
@@ -335,7 +350,7 @@ func ghostDecide(cur *g, kind uint8) *g {
 		ghost.shared.decisions = n + 1
 	}
 	ghost.shared.hash = (ghost.shared.hash ^ (uint64(chosen) | uint64(m)<<32)) * ghostPrime
-	return ghost.all[chosen].ptr()
+	return chosen
 }
 
 // ghostPoint is called just before an operation that other goroutines can
@@ -596,9 +611,13 @@ func ghostInGoroot(pc uintptr) bool {
 	return len(at) > len(root) && at[:len(root)] == root
 }
 
-// ghostSelectRand orders the cases of a select.
+// ghostSelectRand orders the cases of a select: as they are written, where
+// ghostSelect decides.
 func ghostSelectRand(n uint32) uint32 {
 	if ghostMine() {
+		if ghost.cases {
+			return n - 1
+		}
 		return ghostRandn(n)
 	}
 	return cheaprandn(n)
@@ -612,4 +631,40 @@ func ghostProcs(n int) int {
 		ghost.procs = n
 	}
 	return old
+}
+
+// ghostSelect is called when the cases of a select are in order. Where all
+// schedules are explored, it puts the one first that is decided upon; the
+// strategy is asked with the numbers, from 1, of those that are ready. Nothing
+// can become ready or stop being so before selectgo looks itself.
+func ghostSelect(order []uint16, cases []scase, nsends int) {
+	if !ghost.cases || !ghostMine() {
+		return
+	}
+	id, ready := getg().ghost.id, 0
+	for i, k := range order {
+		c, send := cases[k].c, int(k) < nsends
+		if !ghost.capture {
+			kind := uint8(gkChanRecv)
+			if send {
+				kind = gkChanSend
+			}
+			ghostLog(kind, id, uintptr(unsafe.Pointer(c)), 0, 0, 0)
+		}
+		if c.closed != 0 || send && (c.recvq.first != nil || c.qcount < c.dataqsiz) || !send && (c.sendq.first != nil || c.qcount > 0) {
+			order[ready], order[i] = k, order[ready]
+			ready++
+		}
+	}
+	if ready < 2 {
+		return
+	}
+	pick := int32(0)
+	systemstack(func() {
+		for i := range ready {
+			ghost.ids[i] = int32(i + 1)
+		}
+		pick = ghostAsk(int32(ready), id, gkCase, 0, 0) - 1
+	})
+	order[0], order[pick] = order[pick], order[0]
 }

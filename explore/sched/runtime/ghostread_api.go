@@ -26,6 +26,7 @@ type ghostConfig struct {
 	logging  bool
 	capture  bool
 	whole    bool // log all that could order two steps; capture does
+	cases    bool // which ready case a select takes is a decision
 
 	// Set on return.
 	reason     int32
@@ -49,6 +50,7 @@ func ghostread_run(c *ghostConfig) {
 	ghost.choose, ghost.shared, ghost.dec = c.choose, c.shared, c.dec
 	ghost.maxSteps, ghost.deadline = c.maxSteps, nanotime()+c.maxTime
 	ghost.logging, ghost.capture, ghost.whole = c.logging, c.capture, c.whole || c.capture
+	ghost.cases = c.cases
 	ghostLogTo.ev, ghostLogTo.max = c.events, c.maxEvents
 	ghostLogTo.stack, ghostLogTo.words = c.stacks, c.maxWords
 	ghostLogTo.full = false
