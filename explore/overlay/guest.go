@@ -20,9 +20,10 @@ const GuestTag = "ghostread_guest"
 const noraceText = "//go:norace"
 
 // Guest turns a source file of this module into one of the standard library:
-// it drops a "//go:build ghostread_guest" line, rewrites import paths, and
-// puts //go:norace before every function when norace is set. The keys of
-// imports are paths, or prefixes when they end in a slash. The lines keep their
+// it drops a "//go:build ghostread_guest" line, or keeps the rest of one that
+// goes on with "&&" (the releases it is for), rewrites import paths, and puts
+// //go:norace before every function when norace is set. The keys of imports
+// are paths, or prefixes when they end in a slash. The lines keep their
 // numbers.
 func Guest(file string, src []byte, imports map[string]string, norace bool) ([]byte, error) {
 	fset := token.NewFileSet()
@@ -38,9 +39,9 @@ func Guest(file string, src []byte, imports map[string]string, norace bool) ([]b
 			break
 		}
 		for _, c := range group.List {
-			if x, err := constraint.Parse(c.Text); err == nil && x.String() == GuestTag {
+			if rest, ok := unguested(c.Text); ok {
 				from := offset(c.Pos())
-				splices = append(splices, splice{from, from + len(c.Text), ""})
+				splices = append(splices, splice{from, from + len(c.Text), rest})
 			}
 		}
 	}
@@ -59,6 +60,36 @@ func Guest(file string, src []byte, imports map[string]string, norace bool) ([]b
 	t := target{src: newSource(Toolchain{}), file: path.Base(file), text: text, splices: splices}
 	out, err := t.result()
 	return []byte(out), err
+}
+
+// unguested is a build constraint without the guest's tag; false if it does
+// not begin with it.
+func unguested(line string) (string, bool) {
+	x, err := constraint.Parse(line)
+	if err != nil {
+		return "", false
+	}
+	rest, ok := withoutTag(x)
+	if !ok || rest == nil {
+		return "", ok
+	}
+	return "//go:build " + rest.String(), true
+}
+
+// withoutTag takes the tag off the front of "tag && x && y", which is
+// (tag && x) && y. The rest is nil when there is none.
+func withoutTag(x constraint.Expr) (rest constraint.Expr, ok bool) {
+	switch x := x.(type) {
+	case *constraint.TagExpr:
+		return nil, x.Tag == GuestTag
+	case *constraint.AndExpr:
+		left, ok := withoutTag(x.X)
+		if left == nil {
+			return x.Y, ok
+		}
+		return &constraint.AndExpr{X: left, Y: x.Y}, ok
+	}
+	return x, false
 }
 
 // rewrite prefers the whole path to a prefix, and a longer prefix to a shorter.

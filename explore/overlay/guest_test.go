@@ -20,6 +20,16 @@ func TestGuest(t *testing.T) {
 			"\n\npackage p\n",
 		},
 		{
+			"the release stays",
+			"//go:build ghostread_guest && go1.25 && !go1.26\n\npackage p\n",
+			"//go:build go1.25 && !go1.26\n\npackage p\n",
+		},
+		{
+			"an alternative is not the guest's",
+			"//go:build ghostread_guest || go1.25\n\npackage p\n",
+			"//go:build ghostread_guest || go1.25\n\npackage p\n",
+		},
+		{
 			"another constraint stays",
 			"//go:build linux\n\npackage p\n",
 			"//go:build linux\n\npackage p\n",

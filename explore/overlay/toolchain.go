@@ -84,15 +84,19 @@ func (t Toolchain) Env(env []string) []string {
 	return append(env[:len(env):len(env)], "GOROOT="+t.Root, "GOTOOLCHAIN=local", "PATH="+path)
 }
 
+// Releases names the releases that the patch is for: "Go 1.24 to 1.27".
+func (p Patch) Releases() string {
+	if p.Max > p.Min {
+		return fmt.Sprintf("Go 1.%d to 1.%d", p.Min, p.Max)
+	}
+	return fmt.Sprintf("Go 1.%d", p.Min)
+}
+
 // Check returns an [*UnsupportedError] unless the patch is for this toolchain.
 // The assembly and the layouts the edits rely on are those of linux/amd64.
 func (p Patch) Check(t Toolchain) error {
 	if t.OS == "linux" && t.Arch == "amd64" && p.Min <= t.Minor() && t.Minor() <= p.Max {
 		return nil
-	}
-	releases := fmt.Sprintf("Go 1.%d", p.Min)
-	if p.Max > p.Min {
-		releases = fmt.Sprintf("Go 1.%d to 1.%d", p.Min, p.Max)
 	}
 	help := "Choose another release with GOTOOLCHAIN"
 	if t.OS != "linux" || t.Arch != "amd64" {
@@ -100,7 +104,7 @@ func (p Patch) Check(t Toolchain) error {
 	}
 	return &UnsupportedError{
 		Got:  t.Version + " " + t.OS + "/" + t.Arch,
-		Want: releases + " on linux/amd64",
+		Want: p.Releases() + " on linux/amd64",
 		Help: help,
 	}
 }

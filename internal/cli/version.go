@@ -6,10 +6,9 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-)
 
-// releases names the Go releases whose runtime explore can patch.
-const releases = "Go 1.26"
+	"github.com/ghostread/ghostread/explore"
+)
 
 // newVersion returns the command that says what is running.
 func newVersion() *cobra.Command {
@@ -18,8 +17,12 @@ func newVersion() *cobra.Command {
 		Short: "print the version of ghostread and the Go releases it supports",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "ghostread %s\nbuilt with %s for %s/%s\nexplores tests of %s\n",
-				moduleVersion(debug.ReadBuildInfo()), runtime.Version(), runtime.GOOS, runtime.GOARCH, releases)
+			patch, err := explore.Patch()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "ghostread %s\nbuilt with %s for %s/%s\nexplores tests of %s\n",
+				moduleVersion(debug.ReadBuildInfo()), runtime.Version(), runtime.GOOS, runtime.GOARCH, patch.Releases())
 			return err
 		},
 	}

@@ -49,20 +49,18 @@ func ghostOnce(modulePath, importPath string, matchString func(pat, str string) 
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &T{
 		common: common{
-			barrier:    make(chan bool),
-			signal:     make(chan bool, 2), // t.Parallel sends, and the end
-			name:       test.Name,
-			modulePath: modulePath,
-			importPath: importPath,
-			parent:     &common{w: w, barrier: ghostOpen, modulePath: modulePath, importPath: importPath},
-			level:      1,
-			ctx:        ctx,
-			cancelCtx:  cancel,
+			barrier:   make(chan bool),
+			signal:    make(chan bool, 2), // t.Parallel sends, and the end
+			name:      test.Name,
+			parent:    &common{w: w, barrier: ghostOpen},
+			level:     1,
+			ctx:       ctx,
+			cancelCtx: cancel,
 		},
 		tstate: newTestState(*parallel+1, newMatcher(matchString, "", "-test.run", "")),
 	}
 	t.w = indenter{&t.common}
-	t.setOutputWriter()
+	ghostFill(t, modulePath, importPath)
 	running.Store(t.name, highPrecisionTimeNow())
 	defer func() { end(t.Failed(), t.Skipped()) }()
 	tRunner(t, test.F)
