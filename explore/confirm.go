@@ -127,6 +127,9 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 	f.Witness = &finding.Witness{
 		Kind: "schedule", Hash: fmt.Sprintf("%016x", t.header.Hash), Strategy: c.strategy, Seed: c.seed, Decisions: int(t.header.Decisions),
 	}
+	if c.reduced != nil {
+		f.Witness.Switches, f.Witness.Found = &c.reduced.left, c.reduced.found
+	}
 	if f.Help == "" {
 		f.Help = "ghostread explain " + f.Code
 	}

@@ -159,6 +159,8 @@ type Witness struct {
 	Strategy  string `json:"strategy,omitempty"`  // that found it
 	Seed      uint64 `json:"seed,omitempty"`      // of the execution that found it
 	Decisions int    `json:"decisions,omitempty"` // scheduling decisions with more than one candidate
+	Switches  *int   `json:"switches,omitempty"`  // places at which the schedule does other than run each goroutine until it blocks; nil: not counted
+	Found     int    `json:"found,omitempty"`     // and how many the schedule had with which it was found
 }
 
 // Finding is one thing that is wrong, with its proof.

@@ -213,6 +213,9 @@ func origin(f finding.Finding) string {
 		if w.Decisions > 0 {
 			s += ", " + Plural(w.Decisions, "decision")
 		}
+		if w.Switches != nil {
+			s += ", " + fmt.Sprintf("reduced to %d of %d switches", *w.Switches, w.Found)
+		}
 	}
 	return strings.TrimPrefix(s, ", ")
 }
