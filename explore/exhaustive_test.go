@@ -1,0 +1,275 @@
+package explore_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ghostread/ghostread/explore"
+	"github.com/ghostread/ghostread/finding"
+)
+
+// A litmus is a small program with its exact set of outcomes under sequential
+// consistency. The first of them is one that an ordinary run has.
+type litmus struct {
+	name    string
+	shared  string   // declarations
+	threads []string // bodies of goroutines
+	outcome string   // Go expression, when all have ended
+	want    []string
+}
+
+var litmuses = []litmus{
+	{"SB", "var x, y, a, b atomic.Int32", []string{
+		"x.Store(1); a.Store(y.Load())", "y.Store(1); b.Store(x.Load())",
+	}, `fmt.Sprint(a.Load(), b.Load())`, []string{"1 0", "0 1", "1 1"}},
+	{"MP", "var x, y, a, b atomic.Int32", []string{
+		"x.Store(1); y.Store(1)", "a.Store(y.Load()); b.Store(x.Load())",
+	}, `fmt.Sprint(a.Load(), b.Load())`, []string{"0 0", "0 1", "1 1"}},
+	{"LB", "var x, y, a, b atomic.Int32", []string{
+		"a.Store(x.Load()); y.Store(1)", "b.Store(y.Load()); x.Store(1)",
+	}, `fmt.Sprint(a.Load(), b.Load())`, []string{"0 0", "0 1", "1 0"}},
+	{"IRIW", "var x, y atomic.Int32; var a, b, c, d int32", []string{
+		"x.Store(1)", "y.Store(1)", "a = x.Load(); b = y.Load()", "c = y.Load(); d = x.Load()",
+	}, `fmt.Sprint(a, b, c, d)`, []string{
+		// All sixteen but 1 0 1 0: the readers agree on who wrote first.
+		"0 0 0 0", "0 0 0 1", "0 0 1 0", "0 0 1 1", "0 1 0 0", "0 1 0 1", "0 1 1 0", "0 1 1 1",
+		"1 0 0 0", "1 0 0 1", "1 0 1 1", "1 1 0 0", "1 1 0 1", "1 1 1 0", "1 1 1 1",
+	}},
+	{"LostUpdate", "var n atomic.Int32", []string{
+		"v := n.Load(); n.Store(v + 1)", "v := n.Load(); n.Store(v + 1)",
+	}, `fmt.Sprint(n.Load())`, []string{"2", "1"}},
+	{"Mutex", "var mu sync.Mutex; n := 1", []string{
+		"mu.Lock(); n = n * 2; mu.Unlock()", "mu.Lock(); n = n + 1; mu.Unlock()", "mu.Lock(); n = n * 3; mu.Unlock()",
+	}, `fmt.Sprint(n)`, []string{"7", "8", "9", "12"}}, // 1*2*3+1, (1*3+1)*2, (1*2+1)*3, (1+1)*2*3
+	{"RWMutex", "var mu sync.RWMutex; var x, y int; var a, b, c, d int", []string{
+		"mu.Lock(); x, y = 1, 1; mu.Unlock()", "mu.RLock(); a, b = x, y; mu.RUnlock()", "mu.RLock(); c, d = x, y; mu.RUnlock()",
+	}, `fmt.Sprint(a, b, c, d)`, []string{"0 0 0 0", "0 0 1 1", "1 1 0 0", "1 1 1 1"}},
+	{"Channel", "c := make(chan int, 2); var s string", []string{
+		"c <- 1", "c <- 2", "s = fmt.Sprint(<-c, <-c)",
+	}, "s", []string{"1 2", "2 1"}},
+	{"Unbuffered", "c := make(chan int); var s string", []string{
+		"c <- 1", "c <- 2; c <- 3", "s = fmt.Sprint(<-c, <-c, <-c)",
+	}, "s", []string{"1 2 3", "2 1 3", "2 3 1"}},
+	{"Select", "a, b := make(chan int, 1), make(chan int, 1); var s string", []string{
+		"a <- 1", "b <- 2", "for range 2 { select { case <-a: s += \"a\"; case <-b: s += \"b\"; default: s += \"-\" } }",
+	}, "s", []string{"ab", "ba", "--", "-a", "-b", "a-", "b-"}},
+	{"Once", "var o sync.Once; n, m := 0, 0", []string{
+		"o.Do(func() { n = 1 }); m += n", "o.Do(func() { n = 2 })",
+	}, `fmt.Sprint(n, m)`, []string{"1 1", "2 2"}},
+	{"Cond", "var mu sync.Mutex; c := sync.NewCond(&mu); ready, s := false, \"\"", []string{
+		"mu.Lock(); for !ready { s += \"w\"; c.Wait() }; mu.Unlock()", "mu.Lock(); ready = true; mu.Unlock(); c.Broadcast()",
+	}, `"-" + s`, []string{"-w", "-"}},
+	{"Peterson", "var want [2]atomic.Bool; var turn atomic.Int32; in, both := atomic.Int32{}, atomic.Bool{}", []string{
+		peterson(0, 1), peterson(1, 0),
+	}, `fmt.Sprint(both.Load())`, []string{"false"}},
+	{"PetersonWithoutTurn", "var want [2]atomic.Bool; var turn atomic.Int32; in, both := atomic.Int32{}, atomic.Bool{}", []string{
+		strings.ReplaceAll(peterson(0, 1), "want[0].Store(true);", ""), strings.ReplaceAll(peterson(1, 0), "want[1].Store(true);", ""),
+	}, `fmt.Sprint(both.Load())`, []string{"false", "true"}},
+	{"Dekker", "var want [2]atomic.Bool; in, both := atomic.Int32{}, atomic.Bool{}", []string{
+		dekker(0, 1), dekker(1, 0),
+	}, `fmt.Sprint(both.Load())`, []string{"false"}},
+	{"Seqlock", "var seq, x, y atomic.Int32; s := \"none\"", []string{
+		"seq.Add(1); x.Store(1); y.Store(1); seq.Add(1)",
+		"if v := seq.Load(); v%2 == 0 { a, b := x.Load(), y.Load(); if seq.Load() == v { s = fmt.Sprint(a, b) } }",
+	}, "s", []string{"1 1", "0 0", "none"}},
+	{"SeqlockTorn", "var seq, x, y atomic.Int32; s := \"none\"", []string{
+		"seq.Add(1); x.Store(1); y.Store(1); seq.Add(1)",
+		"if v := seq.Load(); v%2 == 0 { s = fmt.Sprint(x.Load(), y.Load()) }",
+	}, "s", []string{"1 1", "0 0", "none", "0 1", "1 0"}},
+	// A stack of the nodes 1, 2 and 3, of which a pop may read that 2 follows 1,
+	// while another one takes 1 and 2 and puts 1 back: 2 is handed out twice.
+	{"ABA", "var top atomic.Int32; next := [4]atomic.Int32{}; top.Store(1); next[1].Store(2); next[2].Store(3)\n" +
+		"pop := func() int32 { for range 3 { t := top.Load(); if t == 0 { return 0 }; n := next[t].Load(); if top.CompareAndSwap(t, n) { return t } }; return -1 }\n" +
+		"push := func(t int32) { for range 3 { n := top.Load(); next[t].Store(n); if top.CompareAndSwap(n, t) { return } } }\n" +
+		"var gave int32", []string{
+		"pop()", "a := pop(); gave = pop(); push(a)",
+	}, `fmt.Sprint(top.Load() == 2 && gave == 2)`, []string{"false", "true"}},
+}
+
+func peterson(me, other int) string {
+	return fmt.Sprintf("want[%[1]d].Store(true); turn.Store(%[2]d); if !(want[%[2]d].Load() && turn.Load() == %[2]d) { if in.Add(1) == 2 { both.Store(true) }; in.Add(-1); want[%[1]d].Store(false) }", me, other)
+}
+
+func dekker(me, other int) string {
+	return fmt.Sprintf("want[%[1]d].Store(true); if !want[%[2]d].Load() { if in.Add(1) == 2 { both.Store(true) }; in.Add(-1) }; want[%[1]d].Store(false)", me, other)
+}
+
+// source is a test that fails, on a line of its own, for each outcome but the
+// first, and for impossible ones.
+func (l litmus) source() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "func Test%s(t *testing.T) {\n%s\nvar wg sync.WaitGroup\n", l.name, l.shared)
+	for _, body := range l.threads {
+		fmt.Fprintf(&b, "wg.Go(func() { %s })\n", body)
+	}
+	fmt.Fprintf(&b, "wg.Wait()\nswitch o := %s; o {\ncase %q:\n", l.outcome, l.want[0])
+	for _, o := range l.want[1:] {
+		fmt.Fprintf(&b, "case %q:\nt.Fatalf(\"outcome <%%s>\", o)\n", o)
+	}
+	b.WriteString("default:\nt.Fatalf(\"outcome <%s>\", o)\n}\n}\n")
+	return b.String()
+}
+
+var outcomeText = regexp.MustCompile(`outcome <([^>]*)>`)
+
+// TestExactOutcomes holds the search over all schedules to the exact outcomes
+// of real programs.
+func TestExactOutcomes(t *testing.T) {
+	list := litmuses
+	const seed, programs = 5, 60
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for len(list) < len(litmuses)+programs {
+		if l, ok := generateLitmus(r, fmt.Sprintf("Generated%d", len(list)-len(litmuses))); ok {
+			list = append(list, l)
+		}
+	}
+	dir := t.TempDir()
+	var b strings.Builder
+	b.WriteString("package litmus\n\nimport (\n\"fmt\"\n\"sync\"\n\"sync/atomic\"\n\"testing\"\n)\n\nvar _ = fmt.Sprint\nvar _ atomic.Int32\n\n")
+	for _, l := range list {
+		b.WriteString(l.source())
+	}
+	for name, text := range map[string]string{"go.mod": "module litmus\n\ngo 1.26\n", "litmus_test.go": b.String()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, _ := compile(t, dir)
+	for _, l := range list {
+		t.Run(l.name, func(t *testing.T) {
+			outcome, found := search(t, p, "Test"+l.name, explore.Options{Strategy: "dpor", NoRace: true}, 100_000)
+			got := []string{l.want[0]}
+			for _, f := range found {
+				if m := outcomeText.FindStringSubmatch(f.Message); f.Kind == finding.Failure && m != nil {
+					got = append(got, m[1])
+				} else if f.Kind == finding.Deadlock {
+					got = append(got, deadlocked)
+				} else {
+					t.Errorf("found %s %s: %s", f.Kind, f.Title, f.Message)
+				}
+			}
+			slices.Sort(got)
+			if want := slices.Sorted(slices.Values(l.want)); !slices.Equal(got, want) {
+				t.Errorf("got outcomes %q, want %q", got, want)
+			}
+			if len(l.want) == 1 && !strings.HasPrefix(outcome.Reason, "proof: all ") {
+				t.Errorf("outcome is %s (%s), want a proof", outcome.Verdict, outcome.Reason)
+			}
+			t.Logf("%d executions, %s", outcome.Executions, outcome.Reason)
+		})
+	}
+}
+
+const deadlocked = "deadlock"
+
+// opcodes of generated programs: load, store and add of a variable, lock and
+// unlock of a mutex, send to and receive from a channel with one place.
+const opcodes = "LSALSAMsr"
+
+type litmusOp struct {
+	code byte
+	obj  int
+}
+
+// generateLitmus returns a random program with the outcomes that all of its
+// interleavings have; false if none of them ends, or there are too many.
+func generateLitmus(r *rand.Rand, name string) (litmus, bool) {
+	l := litmus{name: name, shared: "var x [2]atomic.Int32; var mu [2]sync.Mutex; c := [2]chan int{make(chan int, 1), make(chan int, 1)}; var s [3]string\n_, _ = &mu, c"}
+	threads := make([][]litmusOp, 2+r.IntN(2))
+	for g := range threads {
+		for range 1 + r.IntN(3) {
+			o := litmusOp{opcodes[r.IntN(len(opcodes))], r.IntN(2)}
+			threads[g] = append(threads[g], o)
+			if o.code == 'M' {
+				threads[g] = append(threads[g], litmusOp{"LSA"[r.IntN(3)], r.IntN(2)}, litmusOp{'U', o.obj})
+			}
+		}
+		body := ""
+		for i, o := range threads[g] {
+			text := map[byte]string{
+				'L': `s[%[2]d] += fmt.Sprint(x[%[1]d].Load(), ",")`, 'S': `x[%[1]d].Store(%[3]d)`, 'A': `s[%[2]d] += fmt.Sprint(x[%[1]d].Add(1), ",")`,
+				'M': `mu[%[1]d].Lock()`, 'U': `mu[%[1]d].Unlock()`, 's': `c[%[1]d] <- %[3]d`, 'r': `s[%[2]d] += fmt.Sprint(<-c[%[1]d], ",")`,
+			}[o.code]
+			body += fmt.Sprintf(text+"; _, _, _ = %[1]d, %[2]d, %[3]d; ", o.obj, g, 10*(g+1)+i)
+		}
+		l.threads = append(l.threads, body)
+	}
+	l.outcome = `fmt.Sprint(x[0].Load(), x[1].Load(), " ", s[0], " ", s[1], " ", s[2])`
+	out := map[string]bool{}
+	interleave(threads, litmusState{}, out)
+	dead := out[deadlocked]
+	delete(out, deadlocked)
+	if len(out) == 0 || len(out) > 12 {
+		return l, false
+	}
+	// Which outcome an ordinary run has is only known if there is one.
+	l.want = slices.Sorted(maps.Keys(out))
+	if dead {
+		l.want = append(l.want, deadlocked)
+	}
+	return l, true
+}
+
+type litmusState struct {
+	pc   [3]int
+	x    [2]int
+	held [2]bool
+	ch   [2]int
+	s    [3]string
+}
+
+// interleave adds the outcomes of all interleavings from a state on.
+func interleave(threads [][]litmusOp, st litmusState, out map[string]bool) {
+	moved, ended := false, true
+	for g, ops := range threads {
+		if st.pc[g] == len(ops) {
+			continue
+		}
+		ended = false
+		o, n := ops[st.pc[g]], st
+		n.pc[g]++
+		switch o.code {
+		case 'L':
+			n.s[g] += fmt.Sprint(st.x[o.obj], ",")
+		case 'S':
+			n.x[o.obj] = 10*(g+1) + st.pc[g]
+		case 'A':
+			n.x[o.obj]++
+			n.s[g] += fmt.Sprint(n.x[o.obj], ",")
+		case 'M':
+			if st.held[o.obj] {
+				continue
+			}
+			n.held[o.obj] = true
+		case 'U':
+			n.held[o.obj] = false
+		case 's':
+			if st.ch[o.obj] != 0 {
+				continue
+			}
+			n.ch[o.obj] = 10*(g+1) + st.pc[g]
+		case 'r':
+			if st.ch[o.obj] == 0 {
+				continue
+			}
+			n.s[g] += fmt.Sprint(st.ch[o.obj], ",")
+			n.ch[o.obj] = 0
+		}
+		moved = true
+		interleave(threads, n, out)
+	}
+	switch {
+	case ended:
+		out[fmt.Sprint(st.x[0], st.x[1], " ", st.s[0], " ", st.s[1], " ", st.s[2])] = true
+	case !moved:
+		out[deadlocked] = true
+	}
+}
