@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -208,7 +209,7 @@ func (s *Session) failureFinding(ctx context.Context, t *trace, log string) (fin
 	}
 	end := tl.failed(&e)
 	f.Evidence = append(tl.switches(lastSwitches, end), e)
-	f.Fingerprint = finding.Fingerprint("failure", s.program.Package, s.test, f.Pos.String())
+	f.Fingerprint = finding.Fingerprint("failure", s.program.Package, s.test, statement(f.Pos, log))
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil
 }
@@ -223,6 +224,25 @@ func (s *Session) position(log string) finding.Position {
 	}
 	line, _ := strconv.Atoi(m[2])
 	return finding.Position{File: s.program.Dir + "/" + m[1], Line: line}
+}
+
+// statement names a place by what stands there, which outlives edits around it:
+// the file, the text of the line, and how many lines before it read the same.
+// Without the file it is what the test logged, without its numbers.
+func statement(pos finding.Position, log string) string {
+	data, err := os.ReadFile(pos.File)
+	lines := strings.Split(string(data), "\n")
+	if err != nil || pos.Line < 1 || pos.Line > len(lines) {
+		return digits.ReplaceAllString(firstLine(strings.TrimSpace(log)), "N")
+	}
+	text := strings.TrimSpace(lines[pos.Line-1])
+	same := 0
+	for _, l := range lines[:pos.Line-1] {
+		if strings.TrimSpace(l) == text {
+			same++
+		}
+	}
+	return fmt.Sprintf("%s: %s %d", filepath.Base(pos.File), text, same)
 }
 
 // panicFinding tells of a process that died.

@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,7 @@ type Options struct {
 	Budget   time.Duration  // for exploration, building not counted; 0: no limit
 	Execs    uint64         // executions of each test; 0: no limit
 	Jobs     int            // processes at a time; 0: one for each CPU
+	Baseline *Baseline      // known findings, which are counted and not reported; nil: none
 	Explore  explore.Options
 }
 
@@ -68,6 +70,8 @@ type Hunt struct {
 	mu       sync.Mutex
 	tests    []*test
 	set      finding.Set
+	known    known
+	names    map[string]bool   // of all tests in packages that were built, as entries of a baseline have them
 	broken   []finding.Outcome // packages that cannot be built or listed
 	packages int
 	building bool
@@ -106,7 +110,7 @@ func Run(ctx context.Context, o Options, events Events) (finding.Summary, []find
 	if err := o.Explore.Validate(); err != nil {
 		return finding.Summary{}, nil, err
 	}
-	h := &Hunt{opts: o, events: events, building: true}
+	h := &Hunt{opts: o, events: events, building: true, known: known{baseline: o.Baseline}, names: map[string]bool{}}
 	h.wake = sync.NewCond(&h.mu)
 	began := time.Now()
 	if err := h.prepare(ctx); err != nil {
@@ -218,7 +222,9 @@ func (h *Hunt) open(b *build.Binary, names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.packages++
+	h.names[b.Package.ImportPath] = true
 	for _, name := range names {
+		h.names[b.Package.ImportPath+"."+name] = true
 		if h.opts.Run != nil && !h.opts.Run.MatchString(name) {
 			continue
 		}
@@ -243,6 +249,10 @@ func (h *Hunt) open(b *build.Binary, names []string) {
 func (h *Hunt) add(f finding.Finding) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.opts.Baseline.Has(f.Fingerprint) {
+		h.known.seen.Add(f)
+		return
+	}
 	if h.set.Add(f) {
 		h.events.Finding(f)
 	}
@@ -408,7 +418,7 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 			skipped++
 			continue
 		}
-		o := t.session.Outcome()
+		o := t.session.OutcomeBut(h.opts.Baseline.Has)
 		if t.err != nil && o.Verdict != finding.Found && (o.Executions == 0 || t.err != errOverBudget) {
 			o.Verdict, o.Reason = finding.Unknown, t.err.Error()
 		}
@@ -422,8 +432,18 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 	case skipped > 1:
 		s.Notes = append(s.Notes, fmt.Sprintf("%d tests skip themselves and were not explored", skipped))
 	}
+	s.Notes = append(s.Notes, h.known.notes(func(test string) bool {
+		return slices.ContainsFunc(s.Outcomes, func(o finding.Outcome) bool { return o.Executions > 0 && o.Subject.String() == test })
+	}, h.gone)...)
 	if interrupted {
 		s.Notes = append(s.Notes, "interrupted: this is what was found until then")
 	}
 	return s
+}
+
+// gone reports whether test, "example.com/store.TestGet", is of a package that
+// was built and has no such test.
+func (h *Hunt) gone(test string) bool {
+	i := strings.LastIndexByte(test, '.')
+	return i >= 0 && h.names[test[:i]] && !h.names[test]
 }

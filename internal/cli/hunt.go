@@ -27,6 +27,7 @@ type exploring struct {
 	format string
 	out    string
 	html   string
+	known  baselines
 }
 
 func (x *exploring) flags(f *pflag.FlagSet) {
@@ -44,6 +45,8 @@ func (x *exploring) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&x.hunt.Tags, "tags", nil, "build tags")
 	f.StringVar(&x.format, "format", "text", "what is written to standard output: text, json, sarif or html")
 	f.StringVar(&x.out, "out", "", "write that to this `file` instead")
+	f.StringVar(&x.known.read, "baseline", "", "neither report nor count the known findings that this `file` lists")
+	f.StringVar(&x.known.write, "write-baseline", "", "add what is found to this `file` of known findings; report and status stay what they are")
 	f.StringVar(&x.html, "html", "ghostread-report.html", "write the HTML report to this `file`; \"\" writes none")
 }
 
@@ -91,6 +94,10 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 		return err
 	}
 	x.hunt.Dir = dir
+	defer x.known.abandon()
+	if x.hunt.Baseline, err = x.known.open(); err != nil {
+		return err
+	}
 	stdout := cmd.OutOrStdout()
 	var file *output
 	if x.out != "" {
@@ -129,6 +136,11 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 			return err
 		}
 	}
+	saved, err := x.known.save(found)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(cmd.ErrOrStderr(), saved)
 	if html != "" {
 		if err := writeFile(html, func(w io.Writer) error { return report.Write(w, report.FormatHTML, in) }); err != nil {
 			return err
