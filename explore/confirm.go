@@ -227,6 +227,13 @@ func (s *Session) raceFinding(ctx context.Context, t *trace, r detect.Race) (fin
 		subject = a.Object
 		f.Evidence = append(f.Evidence, a, b)
 	}
+	one, rival := int(r.First), int(r.Second)
+	if g.Read >= 0 {
+		one, rival = int(g.Read), int(g.Write)
+	}
+	if e, ok := tl.between(one, rival); ok {
+		f.Evidence = append(f.Evidence, e)
+	}
 	if subject == "" {
 		subject = "memory"
 	}

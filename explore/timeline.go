@@ -282,6 +282,65 @@ func (b *timelineBuilder) access(role finding.Role, i, rival int) finding.Eviden
 	return ev
 }
 
+// between tells where event i falls among what the goroutine of event rival
+// does: after which of its steps and before which. It returns false if i or
+// both of these are not in the timeline.
+func (b *timelineBuilder) between(i, rival int) (finding.Evidence, bool) {
+	at, ok := b.index[i]
+	if !ok {
+		return finding.Evidence{}, false
+	}
+	e, other := &b.t.events[i], int(b.t.events[rival].G)
+	step := func(from, by int) string {
+		for p := from + by; p >= 0 && p < len(b.tl.Points); p += by {
+			if q := b.tl.Points[p]; q.Lane == other {
+				s := strings.TrimSpace(q.Op + " " + q.Text)
+				if q.Op == "end" {
+					return "end"
+				}
+				if where := b.where(p); where != "" {
+					s += " at " + where
+				}
+				return s
+			}
+		}
+		return ""
+	}
+	before, after := step(at, -1), step(at, 1)
+	text := fmt.Sprintf("in this execution G%d's %s", e.G, strings.TrimSpace(b.tl.Points[at].Op+" "+b.tl.Points[at].Text))
+	if where := b.where(at); where != "" {
+		text += " at " + where
+	}
+	switch {
+	case before != "" && after != "":
+		text += fmt.Sprintf(" falls between %s's %s and its %s", lane(other), before, after)
+	case after != "":
+		text += fmt.Sprintf(" comes before %s's first step, its %s", lane(other), after)
+	case before != "":
+		text += fmt.Sprintf(" comes after %s's last step, its %s", lane(other), before)
+	default:
+		return finding.Evidence{}, false
+	}
+	return finding.Evidence{Role: finding.RoleNote, Text: text, Point: -1}, true
+}
+
+// where is the file and line of a point, "" if it has none.
+func (b *timelineBuilder) where(p int) string {
+	id := b.tl.Points[p].Stack
+	if id < 0 {
+		return ""
+	}
+	var stack []finding.Frame
+	for _, f := range b.tl.Stacks[id] {
+		stack = append(stack, b.tl.Frames[f])
+	}
+	f, ok := placeOf(stack)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+}
+
 func (b *timelineBuilder) mark(i int, m finding.Mark) {
 	if p, ok := b.index[i]; ok {
 		b.tl.Points[p].Mark = m
