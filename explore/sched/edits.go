@@ -4,7 +4,7 @@ import "github.com/ghostread/ghostread/explore/overlay"
 
 // The minor versions of Go 1 that the edits were written for, by reading each.
 const (
-	oldest = 25
+	oldest = 24
 	latest = 27
 )
 
@@ -71,7 +71,9 @@ var schedulerEdits = []overlay.Edit{
 
 var lifeEdits = []overlay.Edit{
 	{File: "runtime/proc.go", In: "newproc1", Op: after, Anchor: "newg.bubble = callergp.bubble", Text: "; ghostNewG(newg, callergp)",
-		Why: "children belong to their parent's world"},
+		Why: "children belong to their parent's world", When: overlay.Minor(25, latest)},
+	{File: "runtime/proc.go", In: "newproc1", Op: after, Anchor: "newg.syncGroup = callergp.syncGroup", Text: "; ghostNewG(newg, callergp)",
+		Why: "likewise", When: overlay.Minor(oldest, 24)},
 	{File: "runtime/proc.go", In: "gdestroy", Op: atStart, Text: "ghostExitG(gp)",
 		Why: "the end of the first goroutine is the end of the test"},
 	{File: "runtime/panic.go", In: "fatalpanic", Op: atStart, Text: "ghostCrash()",
@@ -110,9 +112,9 @@ var timeEdits = []overlay.Edit{
 	{File: "runtime/time.go", In: "timer.maybeAdd", Op: replace, Anchor: "ts = &mp.p.ptr().timers", Text: "ts = ghostTimersFor(t, &mp.p.ptr().timers)",
 		Why: "the world has a heap of its own"},
 	{File: "runtime/time.go", In: "timer.maybeAdd", Op: replace, Anchor: "if t.isFake {\n\t\t\t// Re-randomize", Text: "if t.isFake || t.isGhost {\n\t\t\t// Re-randomize",
-		Why: "timers of the same instant fire in an order that the seed decides"},
+		Why: "timers of the same instant fire in an order that the seed decides", When: overlay.Minor(25, latest)},
 	{File: "runtime/time.go", In: "timer.maybeAdd", Op: replace, Anchor: "t.rand = cheaprand()", Text: "t.rand = ghostTimerRand()",
-		Why: "likewise"},
+		Why: "likewise", When: overlay.Minor(25, latest)},
 	{File: "runtime/time.go", In: "timer.maybeRunChan", Op: replace, Anchor: "now := nanotime()", Text: "now := ghostTimerNow(t)",
 		Why: "virtual time"},
 	{File: "runtime/time.go", In: "timer.maybeRunAsync", Op: replace, Anchor: "now := nanotime()", Text: "now := ghostTimerNow(t)",

@@ -59,7 +59,7 @@ func ghostread_run(c *ghostConfig) {
 	ghost.idleSince, ghost.polled, ghost.choices = 0, 0, 0
 	ghost.prog = c.seed
 	ghost.choice.enabled = ghost.ids[:0]
-	ghost.procs = int(numCPUStartup)
+	ghost.procs = ghostCPUs()
 	ghost.cycles = work.cycles.Load()
 	s := c.shared
 	s.decisions, s.steps, s.hash, s.events, s.words, s.state = 0, 0, 14695981039346656037, 0, 0, 1
@@ -155,7 +155,7 @@ func ghostread_finalize() {
 	if fing != nil {
 		blockUntilEmptyFinalizerQueue(limit)
 	}
-	gcCleanups.blockUntilEmpty(limit)
+	ghostEmptyCleanups(limit)
 }
 
 // ghostread_heap returns about how many bytes of the heap are in use or not yet

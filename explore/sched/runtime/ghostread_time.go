@@ -38,7 +38,7 @@ const (
 //go:nosplit
 func ghostTimed() bool {
 	gp := getg()
-	return ghostActive && gp.bubble == nil && (gp.ghost.world == ghost.world || ghostFiring != 0)
+	return ghostActive && !ghostBubbled(gp) && (gp.ghost.world == ghost.world || ghostFiring != 0)
 }
 
 // ghostNow is the world's monotonic time. To ask takes a little of it, as it
@@ -76,7 +76,7 @@ func ghostFire() {
 		ghostClock.now = w
 	}
 	ghostClock.moved = ghost.shared.steps
-	ghostTimers.check(ghostClock.now, nil)
+	ghostRunTimers(ghostClock.now)
 }
 
 // ghostTimerFire and ghostTimerDone bracket a timer's function, in

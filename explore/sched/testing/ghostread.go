@@ -60,7 +60,8 @@ func ghostOnce(modulePath, importPath string, matchString func(pat, str string) 
 		tstate: newTestState(*parallel+1, newMatcher(matchString, "", "-test.run", "")),
 	}
 	t.w = indenter{&t.common}
-	ghostFill(t, modulePath, importPath)
+	ghostName(t, modulePath, importPath)
+	ghostOutput(&t.common)
 	running.Store(t.name, highPrecisionTimeNow())
 	defer func() { end(t.Failed(), t.Skipped()) }()
 	tRunner(t, test.F)

@@ -2,11 +2,10 @@
 
 package testing
 
-// ghostFill sets in a test made by hand, and in its parent, the fields that
-// not all releases have.
-func ghostFill(t *T, modulePath, importPath string) {
+// ghostName sets the names of a test made by hand, and of its parent, that
+// releases before Go 1.26 do not have.
+func ghostName(t *T, modulePath, importPath string) {
 	for _, c := range []*common{&t.common, t.parent} {
 		c.modulePath, c.importPath = modulePath, importPath
 	}
-	t.setOutputWriter()
 }

@@ -60,7 +60,7 @@ func ghostSeeds(target InternalFuzzTarget, w io.Writer, end func(failed, skipped
 		fstate: &fuzzState{deps: ghostM.deps, mode: seedCorpusOnly},
 	}
 	f.w = indenter{&f.common}
-	f.setOutputWriter()
+	ghostOutput(&f.common)
 	defer func() { end(f.Failed(), f.Skipped()) }()
 	fRunner(f, target.Fn)
 }

@@ -1,0 +1,5 @@
+//go:build ghostread_guest && !go1.25
+
+package testing
+
+func ghostOutput(*common) {}
