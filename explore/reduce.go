@@ -13,10 +13,11 @@ import (
 // Bounds of the search for a smaller schedule of one finding. The number of
 // tries decides; the time is for tests whose executions take long.
 const (
-	reduceTries = 2000
-	reduceTime  = 3 * time.Second
-	reduceTurns = 1 << 14 // longer schedules are left as they are
-	reduceBatch = 256     // tries of one process
+	reduceTries   = 2000
+	reduceTime    = 3 * time.Second
+	reduceTurns   = 1 << 14 // longer schedules are left as they are
+	reduceBatch   = 256     // tries of one process
+	reduceSingles = 1000    // of single switches
 )
 
 // reduced is how many switches a schedule has: places at which it does other
@@ -52,6 +53,16 @@ func (s *Session) reduce(ctx context.Context, c candidate, list []finding.Findin
 	})
 	if err != nil {
 		return c, list, err
+	}
+	if len(left) > 1 {
+		one, n, err := r.single(ctx, c.decisions, min(reduceSingles, reduceTries-tries))
+		if err != nil {
+			return c, list, err
+		}
+		tries += n
+		if one != nil {
+			left = one
+		}
 	}
 	c.reduced.tries += tries
 	if r.decisions != "" && len(left) < len(base) {
@@ -144,6 +155,7 @@ type reducer struct {
 	s         *Session
 	c         candidate
 	until     time.Time
+	alone     bool   // see wire.Job
 	decisions string // of the last try that showed the candidate
 }
 
@@ -170,7 +182,7 @@ func (r *reducer) attempt(ctx context.Context, base []strategy.Turn, cuts []int3
 	done := 0
 	for 2*done < len(cuts) && time.Now().Before(r.until) {
 		job := r.job()
-		job.Cuts = cuts[2*done:]
+		job.Cuts, job.Alone = cuts[2*done:], r.alone
 		for _, t := range base {
 			job.Turns = append(job.Turns, t.Of, t.At, t.To)
 		}
@@ -187,6 +199,38 @@ func (r *reducer) attempt(ctx context.Context, base []strategy.Turn, cuts []int3
 		done += n
 	}
 	return -1, nil, nil
+}
+
+// single looks for one switch, of any goroutine at any place of a schedule
+// that is not much longer than decisions, that shows the candidate by itself:
+// leaving out what a schedule has cannot find what it has not. It returns nil
+// if none of the first max does, and how many it tried.
+func (r *reducer) single(ctx context.Context, decisions string, max int) ([]strategy.Turn, int, error) {
+	chosen, err := wire.DecodeDecisions(decisions)
+	if err != nil {
+		return nil, 0, err
+	}
+	ids := slices.Compact(slices.Sorted(slices.Values(chosen)))
+	var all []strategy.Turn
+	var cuts []int32
+	for at := int32(1); int(at) <= len(chosen) && len(all) < max; at++ {
+		for _, of := range ids {
+			for _, to := range ids {
+				all = append(all, strategy.Turn{Of: of, At: at, To: to}, strategy.Turn{Of: -of, At: at, To: to})
+			}
+		}
+	}
+	all = all[:min(len(all), max)]
+	for i := range all {
+		cuts = append(cuts, int32(i), int32(i+1))
+	}
+	r.alone = true
+	defer func() { r.alone = false }()
+	hit, turns, err := r.attempt(ctx, all, cuts)
+	if err != nil || hit < 0 || len(turns) > 1 {
+		return nil, len(all), err
+	}
+	return turns, hit + 1, nil
 }
 
 // run does a job. It returns the index of the execution that showed the

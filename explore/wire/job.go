@@ -45,6 +45,7 @@ type Job struct {
 	Key      uint64
 	Turns    []int32 // three numbers each
 	Cuts     []int32 // first and end index of each range
+	Alone    bool    // have the range only, instead of all but the range
 	MaxTurns int
 
 	Decisions string   // replay, reduce: as EncodeDecisions writes them
@@ -59,7 +60,7 @@ func (j *Job) Encode() []byte {
 		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
 		With("race", strconv.FormatBool(j.Race)).
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
-		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).
+		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).With("alone", strconv.FormatBool(j.Alone)).
 		With("turns", encodeInts(j.Turns)).With("cuts", encodeInts(j.Cuts)).
 		With("decisions", j.Decisions).
 		With("ask", strings.Join(j.Ask, "\n"))
@@ -81,7 +82,7 @@ func DecodeJob(text string) (*Job, error) {
 		Until: r.GetInt("until"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
 		Race:         r.Get("race") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
-		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")),
+		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")), Alone: r.Get("alone") == "true",
 		Decisions: r.Get("decisions"),
 	}
 	if j.Turns, err = decodeInts(r.Get("turns")); err != nil {

@@ -38,6 +38,9 @@ func (l *loop) reduce() {
 			return
 		}
 		some := slices.Concat(all[:j.Cuts[i]], all[j.Cuts[i+1]:])
+		if j.Alone {
+			some = slices.Clone(all[j.Cuts[i]:j.Cuts[i+1]])
+		}
 		slices.SortFunc(some, func(a, b strategy.Turn) int {
 			if a.Of != b.Of {
 				return int(a.Of - b.Of)
