@@ -160,7 +160,7 @@ func TestExactOutcomes(t *testing.T) {
 			if want := slices.Sorted(slices.Values(l.want)); !slices.Equal(got, want) {
 				t.Errorf("got outcomes %q, want %q", got, want)
 			}
-			if len(l.want) == 1 && !strings.HasPrefix(outcome.Reason, "proof: all ") {
+			if len(l.want) == 1 && !outcome.Exhausted {
 				t.Errorf("outcome is %s (%s), want a proof", outcome.Verdict, outcome.Reason)
 			}
 			t.Logf("%d executions, %s", outcome.Executions, outcome.Reason)

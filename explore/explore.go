@@ -31,7 +31,7 @@ import (
 // Options say how a test is explored. The zero value of a field means its
 // default.
 type Options struct {
-	Strategy string        // random, sticky, pct, mix; default mix
+	Strategy string        // one of Strategies; default mix
 	Depth    int           // of pct; default 3
 	Seed     uint64        // default 1
 	MaxSteps uint64        // scheduling points with a choice, of one execution; default 1,000,000
@@ -45,7 +45,7 @@ type Options struct {
 }
 
 // Strategies are the names that Options.Strategy takes.
-var Strategies = []string{"mix", wire.Exhaustive, "random", "sticky", "pct"}
+var Strategies = []string{"mix", wire.Exhaustive, "random", "sticky", "pct", "pos", "surw"}
 
 func (o Options) withDefaults() Options {
 	if o.Strategy == "" {
@@ -219,11 +219,12 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 	case s.alone:
 		o.Reason = "one goroutine, hence one schedule"
 	case s.all.Kind != "" && s.all.Get("gap") == "":
-		o.Reason = fmt.Sprintf("proof: all %d schedules explored, but for the order of independent steps", s.all.GetUint("explored"))
+		o.Reason = fmt.Sprintf("schedules that differ in more than the order of independent steps: %d, all explored", s.all.GetUint("explored"))
+		o.Exhausted = true
 	case s.all.Kind != "":
-		o.Reason = fmt.Sprintf("no proof: %s", s.all.Get("gap"))
+		o.Reason = finding.NoProof + s.all.Get("gap")
 	case s.opts.Strategy == wire.Exhaustive:
-		o.Reason = "no proof: there are more schedules"
+		o.Reason = finding.NoProof + "there are more schedules"
 	}
 	return o
 }

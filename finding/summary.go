@@ -18,6 +18,10 @@ type Outcome struct {
 	Duration     time.Duration `json:"duration_ns,omitempty"`
 }
 
+// NoProof begins the Reason of a Clean outcome of a search that was to explore
+// all schedules and did not.
+const NoProof = "no proof: "
+
 // Summary is what a whole run came to. The zero Summary is of a run that
 // checked nothing.
 type Summary struct {

@@ -196,12 +196,12 @@ func (b *block) message(s string) {
 }
 
 // WriteSummary writes what a run came to: a line for each reason why outcomes
-// are unknown and one for the whole. Tests that are clean or found are not
-// listed; the findings were shown.
+// are unknown, or not the proof that was asked for, and one for the whole.
+// Other tests that are clean or found are not listed; the findings were shown.
 func WriteSummary(w io.Writer, s finding.Summary, opts Options) error {
 	b := &block{opts: opts}
-	for _, g := range unknowns(s.Outcomes) {
-		b.paint(yellow, "unknown")
+	for _, g := range reasons(s.Outcomes) {
+		b.paint(yellow, g.verdict)
 		if len(g.names) == 1 {
 			b.plain(": " + g.names[0] + ": " + g.reason + "\n")
 			continue
@@ -233,18 +233,24 @@ func WriteSummary(w io.Writer, s finding.Summary, opts Options) error {
 // formats.
 const maxNames = 4
 
-// reasoned are the tests that are unknown for one reason.
+// reasoned are the tests of which less can be said, for one reason.
 type reasoned struct {
-	reason string
-	names  []string
+	verdict string
+	reason  string
+	names   []string
 }
 
-// unknowns groups the outcomes that are neither clean nor found by reason, in
-// the order in which the reasons come first.
-func unknowns(outcomes []finding.Outcome) (groups []*reasoned) {
+// reasons groups the outcomes that are neither clean nor found, and those that
+// are clean without the proof that was asked for, by reason, in the order in
+// which the reasons come first.
+func reasons(outcomes []finding.Outcome) (groups []*reasoned) {
 	byReason := map[string]*reasoned{}
 	for _, o := range outcomes {
-		if o.Verdict == finding.Clean || o.Verdict == finding.Found {
+		verdict := "unknown"
+		switch {
+		case o.Verdict == finding.Clean && strings.HasPrefix(o.Reason, finding.NoProof):
+			verdict = "clean"
+		case o.Verdict == finding.Clean || o.Verdict == finding.Found:
 			continue
 		}
 		reason := strings.ReplaceAll(o.Reason, "\n", " ")
@@ -253,7 +259,7 @@ func unknowns(outcomes []finding.Outcome) (groups []*reasoned) {
 		}
 		g := byReason[reason]
 		if g == nil {
-			g = &reasoned{reason: reason}
+			g = &reasoned{verdict: verdict, reason: reason}
 			byReason[reason] = g
 			groups = append(groups, g)
 		}
