@@ -101,6 +101,14 @@ func (g *guard) holdBack(id int32, decisions uint32) {
 	b.g, b.until = id, g.n+1+decisions
 }
 
+// yields holds id back because it says itself that it waits for somebody else:
+// long enough for each of the others to have had a turn, and a random while
+// more, since how far they get between two polls is part of the schedule.
+func (g *guard) yields(id int32, enabled int, r *rng) {
+	others := uint64(enabled - 1)
+	g.holdBack(id, uint32(others+r.below(8*others)))
+}
+
 // chose ends a decision: it counts how long id has been winning.
 func (g *guard) chose(id int32) {
 	if id != g.last {

@@ -1,17 +1,32 @@
 package strategy
 
-// mixPeriod is the number of executions after which Mix starts again.
-const mixPeriod = 6
+// What an execution of Mix runs under.
+const (
+	mixRandom = iota
+	mixSticky
+	mixPOS
+	mixSURW
+	mixPCT // of depth 2, and one more for each number above
+)
 
-// Mix alternates from one execution to the next between Random, Sticky and
-// PCT of depths 2 to 4, half of the executions being PCT's: a hunt does not
-// know which kind of bug it looks for, and each of them is blind to some.
-// All of them learn the length of executions from all executions.
+// mixTurns starts with one execution of each kind. Then those that aim at
+// conflicts and at depths get more than the walks.
+var mixTurns = [...]uint8{
+	mixRandom, mixSticky, mixPCT, mixPOS, mixSURW,
+	mixSticky, mixPCT + 1, mixPOS, mixSURW, mixPCT + 2,
+}
+
+// Mix alternates from one execution to the next between Random, Sticky, POS,
+// SURW and PCT of depths 2 to 4: a hunt does not know which kind of bug it
+// looks for, and each of them is blind to some. Every PCT learns the length of
+// executions from all executions; SURW learns from its own.
 type Mix struct {
 	turn   uint32
-	now    uint32
+	now    uint8
 	random Random
 	sticky Sticky
+	pos    POS
+	surw   SURW
 	pct    [3]PCT
 }
 
@@ -26,40 +41,54 @@ func NewMix() *Mix {
 
 // Begin starts an execution with the strategy whose turn it is.
 func (m *Mix) Begin(seed uint64) {
-	m.now = m.turn
-	m.turn = (m.turn + 1) % mixPeriod
+	m.now = mixTurns[m.turn]
+	m.turn = (m.turn + 1) % uint32(len(mixTurns))
 	switch m.now {
-	case 0:
+	case mixRandom:
 		m.random.Begin(seed)
-	case 2, 4:
+	case mixSticky:
 		m.sticky.Begin(seed)
+	case mixPOS:
+		m.pos.Begin(seed)
+	case mixSURW:
+		m.surw.Begin(seed)
 	default:
-		m.pct[m.now/2].Begin(seed)
+		m.pct[m.now-mixPCT].Begin(seed)
 	}
 }
 
 // Choose costs what the strategy of this execution costs.
 func (m *Mix) Choose(c *Choice) int32 {
 	switch m.now {
-	case 0:
+	case mixRandom:
 		return m.random.Choose(c)
-	case 2, 4:
+	case mixSticky:
 		return m.sticky.Choose(c)
+	case mixPOS:
+		return m.pos.Choose(c)
+	case mixSURW:
+		return m.surw.Choose(c)
 	default:
-		return m.pct[m.now/2].Choose(c)
+		return m.pct[m.now-mixPCT].Choose(c)
 	}
 }
 
-// End lets every PCT learn the length of the execution.
+// End lets every PCT learn the length of the execution, and SURW what it
+// wants to know of its own.
 func (m *Mix) End(points uint64) {
 	n := uint32(0)
 	switch m.now {
-	case 0:
+	case mixRandom:
 		n = m.random.guard.n
-	case 2, 4:
+	case mixSticky:
 		n = m.sticky.guard.n
+	case mixPOS:
+		n = m.pos.guard.n
+	case mixSURW:
+		n = m.surw.guard.n
+		m.surw.End(points)
 	default:
-		n = m.pct[m.now/2].guard.n
+		n = m.pct[m.now-mixPCT].guard.n
 	}
 	for i := range m.pct {
 		m.pct[i].observe(n)
@@ -70,12 +99,16 @@ func (m *Mix) End(points uint64) {
 // execution, and its depth (0 unless it is pct).
 func (m *Mix) Current() (name string, depth int) {
 	switch m.now {
-	case 0:
+	case mixRandom:
 		return "random", 0
-	case 2, 4:
+	case mixSticky:
 		return "sticky", 0
+	case mixPOS:
+		return "pos", 0
+	case mixSURW:
+		return "surw", 0
 	default:
-		return "pct", int(m.pct[m.now/2].depth)
+		return "pct", int(m.pct[m.now-mixPCT].depth)
 	}
 }
 

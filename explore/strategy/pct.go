@@ -107,10 +107,7 @@ func (p *PCT) Choose(c *Choice) int32 {
 		return i
 	}
 	if c.Kind == event.Yield && c.Cur != 0 {
-		// Long enough for each of the others to have had a turn, and a random
-		// while more: how far they get between two polls is part of the schedule.
-		others := uint64(len(c.Enabled) - 1)
-		p.guard.holdBack(c.Cur, uint32(others+p.rng.below(8*others)))
+		p.guard.yields(c.Cur, len(c.Enabled), &p.rng)
 	}
 	i := p.top(c.Enabled)
 	for j := uint32(0); j+1 < p.depth; j++ {

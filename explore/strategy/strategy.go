@@ -5,10 +5,10 @@
 // than one goroutine can run; everything else about scheduling (what is a
 // point, who is enabled, how to switch) is the core's. One execution is
 // Begin, any number of Choose, End. The decisions are a function of the seed
-// given to Begin, of the questions asked since, and, for [PCT] alone, of how
-// long earlier executions were.
+// given to Begin, of the questions asked since, and, for [PCT] and [SURW], of
+// how long earlier executions were.
 //
-// Four ways to decide, because no single one finds everything:
+// Six ways to decide, because no single one finds everything:
 //
 //   - [Random] walks uniformly: the widest spread over short executions.
 //   - [Sticky] walks too, but preempts seldom, so that a long execution gets
@@ -18,6 +18,12 @@
 //     priorities at a few random places: Burckhardt, Kothari, Musuvathi and
 //     Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of
 //     Finding Bugs", ASPLOS 2010.
+//   - [POS] runs the operation with the highest random priority and draws
+//     anew for those in conflict with it, which spreads over the orders of
+//     conflicts: Yuan, Yang, Gu, CAV 2018.
+//   - [SURW] walks with probabilities that make every interleaving of some
+//     operations equally likely: Zhao, Wolff, Mathur, Roychoudhury, ASPLOS
+//     2025.
 //   - [Mix] alternates between them from one execution to the next.
 //
 // [Replay] repeats a recorded list of decisions.
@@ -64,9 +70,10 @@ type Strategy interface {
 	End(points uint64)
 }
 
-// New returns a strategy by name: "random", "sticky", "pct" or "mix". depth is
-// the number of ordering constraints that pct aims at, clamped to what
-// [NewPCT] accepts; the others ignore it. ok is false if there is no such name.
+// New returns a strategy by name: "random", "sticky", "pct", "pos", "surw" or
+// "mix". depth is the number of ordering constraints that pct aims at, clamped
+// to what [NewPCT] accepts; the others ignore it. ok is false if there is no
+// such name.
 func New(name string, depth int) (s Strategy, ok bool) {
 	switch name {
 	case "random":
@@ -75,6 +82,10 @@ func New(name string, depth int) (s Strategy, ok bool) {
 		return new(Sticky), true
 	case "pct":
 		return NewPCT(depth), true
+	case "pos":
+		return new(POS), true
+	case "surw":
+		return new(SURW), true
 	case "mix":
 		return NewMix(), true
 	}

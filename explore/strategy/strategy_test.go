@@ -9,7 +9,7 @@ import (
 	"github.com/ghostread/ghostread/explore/event"
 )
 
-var names = []string{"random", "sticky", "pct", "mix"}
+var names = []string{"random", "sticky", "pct", "pos", "surw", "mix"}
 
 func make1(t testing.TB, name string) Strategy {
 	t.Helper()
@@ -399,7 +399,8 @@ func TestReplayDivergence(t *testing.T) {
 func TestMixTakesTurns(t *testing.T) {
 	m := NewMix()
 	var got []string
-	for seed := range uint64(7) {
+	surw := new(SURW)
+	for seed := range uint64(len(mixTurns) + 1) {
 		k := m.Length()
 		trace := append([]int32(nil), program(3, 10).run(m, seed)...)
 		name, depth := m.Current()
@@ -407,12 +408,14 @@ func TestMixTakesTurns(t *testing.T) {
 		s, _ := New(name, depth)
 		if p, ok := s.(*PCT); ok {
 			p.SetLength(k)
+		} else if name == "surw" {
+			s = surw // it learns from one of its turns to the next
 		}
 		if diff := cmp.Diff(trace, program(3, 10).run(s, seed)); diff != "" {
 			t.Errorf("execution %d: %s of depth %d alone differs:\n%s", seed, name, depth, diff)
 		}
 	}
-	want := []string{"random0", "pct2", "sticky0", "pct3", "sticky0", "pct4", "random0"}
+	want := []string{"random0", "sticky0", "pct2", "pos0", "surw0", "sticky0", "pct3", "pos0", "surw0", "pct4", "random0"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("turns (-want +got):\n%s", diff)
 	}
@@ -432,7 +435,7 @@ func TestNoAllocation(t *testing.T) {
 			s.Begin(seed)
 			seed++
 			for i := range 5000 {
-				*c = Choice{Enabled: enabled, Cur: int32(i%4) + 1, Kind: event.Write}
+				*c = Choice{Enabled: enabled, Cur: int32(i%4) + 1, Kind: event.Write, Object: uint64(i % 3), PC: uint64(i % 20)}
 				if i%7 == 0 {
 					c.Kind = event.Yield
 				}
@@ -465,7 +468,7 @@ func TestChoiceIsAlwaysEnabled(t *testing.T) {
 				if len(enabled) == 0 {
 					continue
 				}
-				c := &Choice{Enabled: enabled, Kind: event.Kind(r.below(80))}
+				c := &Choice{Enabled: enabled, Kind: event.Kind(r.below(80)), Object: r.below(4), PC: r.below(100)}
 				if r.below(3) > 0 {
 					c.Cur = enabled[r.below(uint64(len(enabled)))]
 				}
