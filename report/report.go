@@ -214,10 +214,20 @@ func origin(f finding.Finding) string {
 			s += ", " + Plural(w.Decisions, "decision")
 		}
 		if w.Switches != nil {
-			s += ", " + fmt.Sprintf("reduced to %d of %d switches", *w.Switches, w.Found)
+			s += ", " + switches(*w.Switches)
+			if w.Found > *w.Switches {
+				s += fmt.Sprintf(" (%d before it was reduced)", w.Found)
+			}
 		}
 	}
 	return strings.TrimPrefix(s, ", ")
+}
+
+func switches(n int) string {
+	if n == 1 {
+		return "1 switch"
+	}
+	return fmt.Sprintf("%d switches", n)
 }
 
 // Plural counts things whose plural takes an s: "1 test", "2 tests".

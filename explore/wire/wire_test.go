@@ -118,7 +118,8 @@ func TestJobRoundTrip(t *testing.T) {
 		Mode: wire.Replay, Test: "TestÄ", Shared: "/tmp/a b=\"c\"\n/shared", Strategy: "pct", Depth: 3,
 		Seed: math.MaxUint64, First: 1, Last: math.MaxUint64, Until: math.MinInt64, MaxSteps: 1 << 63, MaxTime: -1, Wall: 1,
 		Race: true, Short: true, MaxDecisions: 1, MaxEvents: 2, MaxWords: 3, Decisions: "1*3,2",
-		Ask: []string{"pc 4a", "type 1 2 3"},
+		Ask:  []string{"pc 4a", "type 1 2 3"},
+		What: "race", Key: math.MaxUint64, Turns: []int32{-1, 2, 3}, Cuts: []int32{0, 1}, Alone: true, MaxTurns: 7,
 	}
 	for _, j := range []wire.Job{{}, {Mode: wire.Symbols}, full} {
 		text := string(j.Encode())
