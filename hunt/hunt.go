@@ -40,6 +40,7 @@ type Options struct {
 	Budget   time.Duration  // for exploration, building not counted; 0: no limit
 	Execs    uint64         // executions of each test; 0: no limit
 	Jobs     int            // processes at a time; 0: one for each CPU
+	Since    string         // a revision of git: only tests that may reach what changed since; "": all
 	Baseline *Baseline      // known findings, which are counted and not reported; nil: none
 	Explore  explore.Options
 }
@@ -67,17 +68,19 @@ type Hunt struct {
 	opts   Options
 	events Events
 
-	mu       sync.Mutex
-	tests    []*test
-	set      finding.Set
-	known    known
-	names    map[string]bool   // of all tests in packages that were built, as entries of a baseline have them
-	broken   []finding.Outcome // packages that cannot be built or listed
-	packages int
-	building bool
-	stage    string
-	start    time.Time // of exploration
-	wake     *sync.Cond
+	mu        sync.Mutex
+	tests     []*test
+	set       finding.Set
+	known     known
+	leftTests int               // that reach no change
+	leftOut   string            // how many tests reach no change; "": nobody asked
+	names     map[string]bool   // of all tests in packages that were built, as entries of a baseline have them
+	broken    []finding.Outcome // packages that cannot be built or listed
+	packages  int
+	building  bool
+	stage     string
+	start     time.Time // of exploration
+	wake      *sync.Cond
 }
 
 // test is one test of one package on its way.
@@ -139,6 +142,14 @@ func (h *Hunt) prepare(ctx context.Context) error {
 	for _, p := range list.Broken {
 		h.broken = append(h.broken, unknown(p.ImportPath, p.Error()))
 	}
+	if h.opts.Since != "" {
+		if list.Packages, err = h.narrow(ctx, c, list.Packages); err != nil {
+			return err
+		}
+		if len(list.Packages) == 0 {
+			return nil
+		}
+	}
 	stop := context.AfterFunc(ctx, func() {
 		h.mu.Lock() // a worker between its look at ctx and its wait must not miss this
 		defer h.mu.Unlock()
@@ -159,6 +170,9 @@ func (h *Hunt) prepare(ctx context.Context) error {
 	if len(h.tests) == 0 && ctx.Err() == nil {
 		if failed != nil {
 			return failed
+		}
+		if h.leftTests > 0 {
+			return nil // those that match --run reach no change
 		}
 		return h.noTests()
 	}
@@ -431,6 +445,9 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 		s.Notes = append(s.Notes, "1 test skips itself and was not explored")
 	case skipped > 1:
 		s.Notes = append(s.Notes, fmt.Sprintf("%d tests skip themselves and were not explored", skipped))
+	}
+	if h.leftOut != "" {
+		s.Notes = append(s.Notes, h.leftOut)
 	}
 	s.Notes = append(s.Notes, h.known.notes(func(test string) bool {
 		return slices.ContainsFunc(s.Outcomes, func(o finding.Outcome) bool { return o.Executions > 0 && o.Subject.String() == test })

@@ -25,7 +25,7 @@ func (s *Suite) Explored() []string { return slices.Concat(s.Tests, s.Fuzz, s.Ex
 // functions and build tags decide what there is. It reads the test files too:
 // what TestMain prints may look like the name of a test.
 func Tests(ctx context.Context, b *Binary, env []string) (*Suite, error) {
-	declared, err := declaredTests(b.Package.TestFiles)
+	declared, err := Declared(b.Package.TestFiles)
 	if err != nil {
 		return nil, fmt.Errorf("list the tests of %s: %w", b.Package.ImportPath, err)
 	}
@@ -66,8 +66,8 @@ func Tests(ctx context.Context, b *Binary, env []string) (*Suite, error) {
 	return s, nil
 }
 
-// declaredTests are the functions of test files whose names make them tests.
-func declaredTests(files []string) (map[string]bool, error) {
+// Declared are the functions of test files whose names make them tests.
+func Declared(files []string) (map[string]bool, error) {
 	names := map[string]bool{}
 	for _, file := range files {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ghostread/ghostread/explore"
+	"github.com/ghostread/ghostread/finding"
 	"github.com/ghostread/ghostread/hunt"
 	"github.com/ghostread/ghostread/report"
 )
@@ -71,6 +72,7 @@ of its standard library in the build cache, which takes a while.`,
 	}
 	x.flags(cmd.Flags())
 	cmd.Flags().DurationVar(&x.hunt.Budget, "budget", 2*time.Minute, "time for exploration, shared fairly between tests; building is not counted")
+	cmd.Flags().StringVar(&x.hunt.Since, "changed-since", "", "explore only tests that may reach what changed since this `revision` of git, in the working tree too")
 	cmd.Flags().Uint64Var(&x.hunt.Execs, "execs", 2000, "executions of each test, at most; 0 means until the budget is spent")
 	return cmd
 }
@@ -149,6 +151,9 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 	}
 	opts.Colour = colour(cmd.ErrOrStderr())
 	s.verdict = summary.Verdict()
+	if x.hunt.Since != "" && len(summary.Outcomes) == 0 && cmd.Context().Err() == nil {
+		s.verdict = finding.Clean // nothing had to be checked
+	}
 	return report.WriteSummary(cmd.ErrOrStderr(), summary, opts)
 }
 
