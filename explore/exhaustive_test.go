@@ -83,6 +83,9 @@ var litmuses = []litmus{
 		"seq.Add(1); x.Store(1); y.Store(1); seq.Add(1)",
 		"if v := seq.Load(); v%2 == 0 { s = fmt.Sprint(x.Load(), y.Load()) }",
 	}, "s", []string{"1 1", "0 0", "none", "0 1", "1 0"}},
+	{"Timer", "c := make(chan int, 1); tm := time.AfterFunc(time.Hour, func() { c <- 1 }); var a, b bool", []string{
+		"a = tm.Stop()", "b = tm.Reset(time.Minute)",
+	}, `fmt.Sprint(a, b, tm.Stop())`, []string{"true false true", "true true false"}},
 	// A stack of the nodes 1, 2 and 3, of which a pop may read that 2 follows 1,
 	// while another one takes 1 and 2 and puts 1 back: 2 is handed out twice.
 	{"ABA", "var top atomic.Int32; next := [4]atomic.Int32{}; top.Store(1); next[1].Store(2); next[2].Store(3)\n" +
@@ -133,7 +136,7 @@ func TestExactOutcomes(t *testing.T) {
 	}
 	dir := t.TempDir()
 	var b strings.Builder
-	b.WriteString("package litmus\n\nimport (\n\"fmt\"\n\"sync\"\n\"sync/atomic\"\n\"testing\"\n)\n\nvar _ = fmt.Sprint\nvar _ atomic.Int32\n\n")
+	b.WriteString("package litmus\n\nimport (\n\"fmt\"\n\"sync\"\n\"sync/atomic\"\n\"testing\"\n\"time\"\n)\n\nvar _ = fmt.Sprint\nvar _ atomic.Int32\n\n")
 	for _, l := range list {
 		b.WriteString(l.source())
 	}

@@ -105,7 +105,7 @@ func (t *trace) touch(st *step, e *event.Event) {
 		write = k.IsWrite()
 	case k == event.Acquire:
 		write = false
-	case k >= event.Release && k <= event.ReleaseAcquire, k >= event.ChanSend && k <= event.ChanClose, k >= event.Lock && k <= event.CondBroadcast:
+	case k >= event.Release && k <= event.ReleaseAcquire, k >= event.ChanSend && k <= event.ChanClose, k >= event.Lock && k <= event.CondBroadcast, k == event.TimerSet:
 	default:
 		return
 	}

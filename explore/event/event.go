@@ -60,8 +60,9 @@ const (
 	CondBroadcast
 	Sleep
 	Yield
-	GC   // runtime.GC called by the program
-	Case // a select has several cases that are ready: a choice of data, not of who goes on
+	GC       // runtime.GC called by the program
+	Case     // a select has several cases that are ready: a choice of data, not of who goes on
+	TimerSet // stop or reset of the timer at Addr; only where all schedules are explored
 )
 
 // Life of goroutines, timers and memory.

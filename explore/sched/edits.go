@@ -107,6 +107,8 @@ var timeEdits = []overlay.Edit{
 		Why: "virtual time"},
 	{File: "runtime/time.go", In: "timeSleep", Op: replace, Anchor: "if t.isFake {", Text: "if t.isFake || t.isGhost {",
 		Why: "no time passes before the goroutine has parked"},
+	{File: "runtime/time.go", In: "stopTimer", Op: atStart, Text: "ghostTimerSet(t, sys.GetCallerPC())", Why: "steps that set one timer do not commute"},
+	{File: "runtime/time.go", In: "resetTimer", Op: atStart, Text: "ghostTimerSet(t, sys.GetCallerPC())", Why: "likewise"},
 	{File: "runtime/time.go", In: "newTimer", Op: before, Anchor: "t.modify(when, period, f, arg, 0)", Text: "t.isGhost = ghostTimed(); ",
 		Why: "virtual time"},
 	{File: "runtime/time.go", In: "timer.maybeAdd", Op: replace, Anchor: "ts = &mp.p.ptr().timers", Text: "ts = ghostTimersFor(t, &mp.p.ptr().timers)",

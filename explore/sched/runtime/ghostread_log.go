@@ -49,6 +49,7 @@ const (
 	gkYield
 	gkGC
 	gkCase
+	gkTimerSet
 )
 
 const (

@@ -280,3 +280,11 @@ func ghostSeed(seed *[32]byte) {
 		seed[i] = byte(i)*37 + 11
 	}
 }
+
+// ghostTimerSet is called when the program stops or resets a timer. That is a
+// scheduling point only where all schedules are explored.
+func ghostTimerSet(t *timeTimer, pc uintptr) {
+	if ghostActive && ghost.cases {
+		ghostPoint(gkTimerSet, uintptr(unsafe.Pointer(t)), 0, pc, 0)
+	}
+}
