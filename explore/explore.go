@@ -21,6 +21,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/ghostread/ghostread/explore/strategy"
@@ -34,7 +35,7 @@ type Options struct {
 	Strategy string        // one of Strategies; default mix
 	Depth    int           // of pct; default 3
 	Seed     uint64        // default 1
-	MaxSteps uint64        // scheduling points with a choice, of one execution; default 1,000,000
+	MaxSteps uint64        // scheduling points with a choice that are explored in one execution, which then goes on in one order; default 1,000,000
 	MaxTime  time.Duration // real time of one execution; default 10 s
 	Short    bool          // set the test's flag -short
 	NoRace   bool          // do not look for data races
@@ -81,12 +82,19 @@ func (o Options) Validate() error {
 	return nil
 }
 
+// logEvents is how many events of an execution are looked at for races.
+const logEvents = 1 << 21
+
 func (o Options) job(mode, test string) *wire.Job {
-	return &wire.Job{
+	j := &wire.Job{
 		Mode: mode, Test: test, Strategy: o.Strategy, Depth: o.Depth, Seed: o.Seed,
 		MaxSteps: o.MaxSteps, MaxTime: int64(o.MaxTime), Wall: o.Wall.UnixNano(), Race: !o.NoRace,
-		Short: o.Short, MaxDecisions: int(min(2*o.MaxSteps, wire.MaxDecisions)), MaxEvents: 1 << 21, MaxWords: 1 << 23,
+		Short: o.Short, MaxDecisions: int(min(2*o.MaxSteps, wire.MaxDecisions)), MaxEvents: logEvents, MaxWords: 1 << 23,
 	}
+	if mode == wire.Replay { // which logs more kinds of events, and should get as far
+		j.MaxEvents, j.MaxWords = 2*logEvents, 4*j.MaxWords
+	}
+	return j
 }
 
 // Progress is how far a Session is, for a progress line.
@@ -114,6 +122,7 @@ type Session struct {
 	broken     string
 	external   bool
 	logFull    bool
+	coasted    bool // an execution met the limit of points with a choice
 	unrepeated int
 	unchecked  int
 	alone      bool          // the test has one goroutine
@@ -208,8 +217,6 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 		o.Verdict, o.Reason = finding.Unknown, "every execution was cut short: "+s.limit
 	case s.cut > 0:
 		o.Verdict, o.Reason = finding.Unknown, "some executions were cut short: "+s.limit
-	case s.logFull:
-		o.Verdict, o.Reason = finding.Unknown, "executions are longer than the event log: races late in them may have been missed"
 	case s.unchecked > 0 && len(s.known) == 0:
 		o.Verdict, o.Reason = finding.Unknown, fmt.Sprintf("no time was left to check %d candidates", s.unchecked)
 	case s.unrepeated > 0:
@@ -226,5 +233,28 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 	case s.opts.Strategy == wire.Exhaustive:
 		o.Reason = finding.NoProof + "there are more schedules"
 	}
+	if note := s.Sampled(); note != "" && o.Verdict != finding.Unknown {
+		if o.Reason != "" {
+			note = o.Reason + "; " + note
+		}
+		o.Reason = note
+	}
 	return o
+}
+
+// Sampled says which part of long executions was explored; "" if that was all
+// of each. A test whose executions did not end within the limits is unknown
+// instead.
+func (s *Session) Sampled() string {
+	var parts []string
+	if s.coasted {
+		parts = append(parts, fmt.Sprintf("the first %d points with a choice of each execution were explored (see --max-steps), what follows ran in one order", s.opts.MaxSteps))
+	}
+	if s.logFull {
+		parts = append(parts, fmt.Sprintf("races were looked for in the first %d events of each execution", logEvents))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "sampled: " + strings.Join(parts, "; ")
 }

@@ -64,6 +64,8 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 			}
 		case "external":
 			s.external = true
+		case "coasted":
+			s.coasted = true
 		case "logfull":
 			s.logFull = true
 		case "exhausted":

@@ -78,31 +78,34 @@ var faulty = map[string]struct {
 	reason string
 	object string // that the first finding names, where the test is about that
 }{
-	"TestDeadlock":       {kinds: []finding.Kind{finding.Deadlock}},
-	"TestLeak":           {kinds: []finding.Kind{finding.Leak}},
-	"TestPanic":          {kinds: []finding.Kind{finding.Panic}},
-	"TestFailure":        {kinds: []finding.Kind{finding.Failure}},
-	"TestRaceOnField":    {kinds: []finding.Kind{finding.Race}, object: "s.hits (int)"},
-	"TestGlobal":         {kinds: []finding.Kind{finding.Race}, object: "worlds.config.limits[1].high (int)"},
-	"TestParallelRace":   {kinds: []finding.Kind{finding.Race}, object: "shared (int)"},
-	"TestTorn":           {kinds: []finding.Kind{finding.Torn}},
-	"TestLost":           {kinds: []finding.Kind{finding.Lost}},
-	"TestPhantom":        {kinds: []finding.Kind{finding.Phantom}},
-	"TestStale":          {kinds: []finding.Kind{finding.Stale}, object: "status"},
-	"TestTimerRace":      {kinds: []finding.Kind{finding.Race}},
-	"TestEndless":        {reason: "every execution was cut short: step limit"},
-	"TestEndlessLoop":    {reason: "every execution was cut short: time limit"},
-	"TestBlockedOutside": {reason: "every execution was cut short: time limit"},
-	"TestPollTooSlow":    {reason: "every execution was cut short: a loop polls"},
-	"TestAlwaysFails":    {reason: "fails without exploration too"},
-	"TestSkipped":        {reason: "its first run took longer"},
-	"FuzzRace":           {kinds: []finding.Kind{finding.Race}},
-	"FuzzSeedFails":      {kinds: []finding.Kind{finding.Failure}},
-	"FuzzSkips":          {reason: "its first run took longer"},
-	"FuzzAlwaysFails":    {reason: "fails without exploration too"},
-	"ExampleOutput":      {kinds: []finding.Kind{finding.Failure}},
-	"ExampleLeak":        {kinds: []finding.Kind{finding.Leak}},
-	"ExampleAlwaysWrong": {reason: "fails without exploration too"},
+	"TestDeadlock":         {kinds: []finding.Kind{finding.Deadlock}},
+	"TestLeak":             {kinds: []finding.Kind{finding.Leak}},
+	"TestPanic":            {kinds: []finding.Kind{finding.Panic}},
+	"TestFailure":          {kinds: []finding.Kind{finding.Failure}},
+	"TestRaceOnField":      {kinds: []finding.Kind{finding.Race}, object: "s.hits (int)"},
+	"TestGlobal":           {kinds: []finding.Kind{finding.Race}, object: "worlds.config.limits[1].high (int)"},
+	"TestParallelRace":     {kinds: []finding.Kind{finding.Race}, object: "shared (int)"},
+	"TestTorn":             {kinds: []finding.Kind{finding.Torn}},
+	"TestLost":             {kinds: []finding.Kind{finding.Lost}},
+	"TestPhantom":          {kinds: []finding.Kind{finding.Phantom}},
+	"TestStale":            {kinds: []finding.Kind{finding.Stale}, object: "status"},
+	"TestTimerRace":        {kinds: []finding.Kind{finding.Race}},
+	"TestEndless":          {reason: "every execution was cut short: time limit"},
+	"TestEndlessLoop":      {reason: "every execution was cut short: time limit"},
+	"TestBlockedOutside":   {reason: "every execution was cut short: time limit"},
+	"TestPollTooSlow":      {reason: "every execution was cut short: a loop polls"},
+	"TestAlwaysFails":      {reason: "fails without exploration too"},
+	"TestSkipped":          {reason: "its first run took longer"},
+	"TestLongLateRace":     {kinds: []finding.Kind{finding.Race}},
+	"TestLongLateFailure":  {kinds: []finding.Kind{finding.Failure}},
+	"TestLongLateDeadlock": {kinds: []finding.Kind{finding.Deadlock}},
+	"FuzzRace":             {kinds: []finding.Kind{finding.Race}},
+	"FuzzSeedFails":        {kinds: []finding.Kind{finding.Failure}},
+	"FuzzSkips":            {reason: "its first run took longer"},
+	"FuzzAlwaysFails":      {reason: "fails without exploration too"},
+	"ExampleOutput":        {kinds: []finding.Kind{finding.Failure}},
+	"ExampleLeak":          {kinds: []finding.Kind{finding.Leak}},
+	"ExampleAlwaysWrong":   {reason: "fails without exploration too"},
 }
 
 // TestWorlds explores what a controlled scheduler may trip over, and what it
@@ -114,6 +117,10 @@ func TestWorlds(t *testing.T) {
 			o := explore.Options{MaxSteps: 300_000, MaxTime: 2 * time.Second}
 			want, bad := faulty[test]
 			execs := uint64(200)
+			long := strings.HasPrefix(test, "TestLong")
+			if long {
+				execs, o.MaxSteps, o.MaxTime = 8, 10_000, 10*time.Second
+			}
 			if want.reason != "" {
 				execs, o.MaxTime = 2, 500*time.Millisecond
 			}
@@ -133,6 +140,9 @@ func TestWorlds(t *testing.T) {
 				}
 			case outcome.Verdict != finding.Clean:
 				t.Errorf("outcome is %s (%s), want clean", outcome.Verdict, outcome.Reason)
+			}
+			if note := "sampled: the first 10000 points"; strings.Contains(outcome.Reason, note) != long {
+				t.Errorf("outcome is %s (%s), want %q in it: %t", outcome.Verdict, outcome.Reason, note, long)
 			}
 			if !bad || want.reason != "" {
 				for _, f := range found {

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"runtime"
@@ -452,6 +453,7 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 	s.Notes = append(s.Notes, h.known.notes(func(test string) bool {
 		return slices.ContainsFunc(s.Outcomes, func(o finding.Outcome) bool { return o.Executions > 0 && o.Subject.String() == test })
 	}, h.gone)...)
+	s.Notes = append(s.Notes, h.sampled()...)
 	if interrupted {
 		s.Notes = append(s.Notes, "interrupted: this is what was found until then")
 	}
@@ -463,4 +465,24 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 func (h *Hunt) gone(test string) bool {
 	i := strings.LastIndexByte(test, '.')
 	return i >= 0 && h.names[test[:i]] && !h.names[test]
+}
+
+// sampled tells of tests whose executions are too long to be explored to the
+// end.
+func (h *Hunt) sampled() (notes []string) {
+	names := map[string][]string{}
+	for _, t := range h.tests {
+		if note := t.session.Sampled(); note != "" {
+			names[note] = append(names[note], t.session.Outcome().Subject.String())
+		}
+	}
+	for _, note := range slices.Sorted(maps.Keys(names)) {
+		list := names[note]
+		notes = append(notes, strings.Join(list[:min(len(list), 4)], ", "))
+		if more := len(list) - 4; more > 0 {
+			notes[len(notes)-1] += fmt.Sprintf(" and %d more", more)
+		}
+		notes[len(notes)-1] += " " + note
+	}
+	return notes
 }

@@ -38,7 +38,7 @@ func (x *exploring) flags(f *pflag.FlagSet) {
 	f.IntVar(&e.Depth, "depth", 3, "how many ordering constraints strategy pct aims at")
 	f.Uint64Var(&e.Seed, "seed", 1, "searches with the same seed make the same executions")
 	f.BoolVar(&e.Short, "short", false, "run the short form of tests that have one, as go test -short does")
-	f.Uint64Var(&e.MaxSteps, "max-steps", 1_000_000, "scheduling points with a choice after which an execution is cut short")
+	f.Uint64Var(&e.MaxSteps, "max-steps", 1_000_000, "scheduling points with a choice that are explored in an execution; it then goes on in one order")
 	f.DurationVar(&e.MaxTime, "max-time", 10*time.Second, "real time after which an execution is cut short")
 	f.BoolVar(&e.NoRace, "no-race", false, "do not look for data races: faster, and finds less")
 	f.StringVar(&e.Replays, "replays", "ghostread-replays", "`directory` for replay files")

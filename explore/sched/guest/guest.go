@@ -311,6 +311,10 @@ func (l *loop) look(c *config) {
 		l.seen[5]++
 		send(wire.Record{Kind: "external"})
 	}
+	if c.coasted && l.seen[9] == 0 {
+		l.seen[9]++
+		send(wire.Record{Kind: "coasted"})
+	}
 	if c.full && c.goroutines > 1 && l.seen[6] == 0 {
 		l.seen[6]++
 		send(wire.Record{Kind: "logfull"}.Uint("steps", l.head.Steps))

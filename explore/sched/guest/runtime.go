@@ -56,6 +56,7 @@ type config struct {
 	loose      bool
 	external   bool
 	full       bool
+	coasted    bool
 }
 
 // goroutine has the layout of ghostGoroutine in the runtime.

@@ -100,6 +100,8 @@ var ghost struct {
 	next     guintptr // to run next without a decision
 	rootDone bool
 	stop     int32 // one of the reasons above, to be acted upon at the next chance
+	coast    bool  // a limit is met: no more decisions, see ghostCoast
+	turn     int32 // while coasting: who goes on
 	prog     uint64
 	choice   ghostChoice
 	choices  uint64 // points at which more than one goroutine could run
@@ -305,9 +307,34 @@ func ghostRemove(gp *g) {
 	throw("ghostread: goroutine is not in the run list")
 }
 
+// ghostCoast is who goes on in an execution that has met the limit of points
+// with a choice, or of decisions, and goes on to its end without asking: in
+// turns, whenever a goroutine blocks or yields, and every 1,024 points. A
+// replay, which has the same limits, comes here at the same point.
+func ghostCoast(cur *g) *g {
+	if cur != nil {
+		ghost.turn = cur.ghost.id
+	}
+	next := ghost.run[0]
+	for i := int32(0); i < ghost.nrun; i++ {
+		if ghost.run[i] > ghost.turn {
+			next = ghost.run[i]
+			break
+		}
+	}
+	ghost.turn = next
+	return ghost.all[next].ptr()
+}
+
 // ghostDecide asks the strategy and records its answer. It runs on g0. cur is
 // the goroutine at whose point this happens, nil if it blocked or ended.
 func ghostDecide(cur *g, kind uint8) *g {
+	if int(ghost.shared.decisions) == len(ghost.dec) && !ghost.cases {
+		ghost.coast = true
+	}
+	if ghost.coast {
+		return ghostCoast(cur)
+	}
 	m, id := int32(0), int32(0)
 	var object, pc uintptr
 	if cur != nil {
@@ -398,6 +425,9 @@ func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
 		return
 	}
 	ghost.choices++
+	if ghost.coast && kind != gkYield {
+		return
+	}
 	mcall(ghostTurnOn)
 }
 
@@ -431,22 +461,31 @@ func ghostSwitch(gp *g) {
 
 // ghostBreathe looks up from the run list every 1,024 points: has the
 // execution run too long, does the network have something, do timers starve
-// behind a loop that polls. gp goes on afterwards without a decision.
+// behind a loop that polls. gp goes on afterwards without a decision, or who is
+// next while coasting.
 func ghostBreathe(gp *g) {
 	if ghost.choices >= ghost.maxSteps {
-		ghost.stop = ghostSteps
-	} else if nanotime() > ghost.deadline {
+		if ghost.cases {
+			ghost.stop = ghostSteps // all schedules, or a limit
+		}
+		ghost.coast = true
+	}
+	if nanotime() > ghost.deadline {
 		ghost.stop = ghostTime
 	} else {
 		ghostUnstarve()
 	}
-	if ghost.stop == 0 && !netpollAnyWaiters() && !sched.gcwaiting.Load() && sched.runq.empty() && !ghostDue() {
+	next := gp
+	if ghost.coast && ghost.nrun > 0 {
+		next = ghostCoast(gp)
+	}
+	if next == gp && ghost.stop == 0 && !netpollAnyWaiters() && !sched.gcwaiting.Load() && sched.runq.empty() && !ghostDue() {
 		gogo(&gp.sched)
 	}
 	casgstatus(gp, _Grunning, _Grunnable)
 	dropg()
 	ghostInsert(gp)
-	ghost.next.set(gp)
+	ghost.next.set(next)
 	schedule()
 }
 

@@ -34,6 +34,7 @@ type ghostConfig struct {
 	loose      bool // time was pushed on while goroutines could run
 	external   bool // network, system calls or the runtime had a say
 	full       bool // the event log overflowed
+	coasted    bool // a limit was met, after which there were no decisions
 }
 
 // ghostread_run runs body and all it starts as a world of its own, and
@@ -56,6 +57,7 @@ func ghostread_run(c *ghostConfig) {
 	ghostLogTo.full = false
 	ghost.nextid, ghost.nrun, ghost.next = 0, 0, 0
 	ghost.rootDone, ghost.stop, ghost.external = false, 0, false
+	ghost.coast, ghost.turn = false, 0
 	ghost.idleSince, ghost.polled, ghost.choices = 0, 0, 0
 	ghost.prog = c.seed
 	ghost.choice.enabled = ghost.ids[:0]
@@ -78,6 +80,7 @@ func ghostread_run(c *ghostConfig) {
 
 	c.reason, c.goroutines = ghost.stop, ghost.nextid
 	c.loose, c.external, c.full = ghostClock.loose, ghost.external, ghostLogTo.full
+	c.coasted = ghost.coast
 	ghost.choose = nil
 }
 
