@@ -37,6 +37,7 @@ type Options struct {
 	Dir      string         // where patterns are resolved; "" is the working directory
 	Patterns []string       // of packages; none means ./...
 	Tags     []string       // build tags
+	Go       string         // the Go release to use, like 1.25.7; "" is the one that Dir selects
 	Run      *regexp.Regexp // names of the tests to explore; nil means all
 	Budget   time.Duration  // for exploration, building not counted; 0: no limit
 	Execs    uint64         // executions of each test; 0: no limit
@@ -132,7 +133,7 @@ func Run(ctx context.Context, o Options, events Events) (finding.Summary, []find
 // prepare patches the release, lists the packages, and then builds them one
 // after the other while workers explore what is there.
 func (h *Hunt) prepare(ctx context.Context) error {
-	c, err := Toolchain(ctx, h.opts.Dir, h.opts.Tags, func(version string) { h.report("preparing " + version) })
+	c, err := Toolchain(ctx, h.opts.Dir, h.opts.Go, h.opts.Tags, func(version string) { h.report("preparing " + version) })
 	if err != nil {
 		return err
 	}
@@ -180,14 +181,25 @@ func (h *Hunt) prepare(ctx context.Context) error {
 	return nil
 }
 
-// Toolchain returns how to build tests for exploration in dir: with the Go
-// release that dir uses, patched. stage is told which one that is.
-func Toolchain(ctx context.Context, dir string, tags []string, stage func(version string)) (build.Config, error) {
+// Toolchain returns how to build tests for exploration in dir: with a Go
+// release, patched. That is the one named release, like 1.25.7, which is
+// downloaded if need be, or the one that dir uses when release is "". stage is
+// told which one it is.
+func Toolchain(ctx context.Context, dir, release string, tags []string, stage func(version string)) (build.Config, error) {
 	patch, err := explore.Patch()
 	if err != nil {
 		return build.Config{}, err
 	}
-	tc, err := overlay.Detect(ctx, dir, os.Environ())
+	env := os.Environ()
+	if release != "" {
+		if env, err = overlay.Select(env, release); err != nil {
+			return build.Config{}, err
+		}
+	}
+	tc, err := overlay.Detect(ctx, dir, env)
+	if err != nil && release != "" {
+		return build.Config{}, fmt.Errorf("use Go %s: %w; choose a release of go.dev/dl, and make sure that GOPROXY can be reached if it is not on this machine yet", release, err)
+	}
 	if err != nil {
 		return build.Config{}, err
 	}
@@ -267,6 +279,9 @@ func (h *Hunt) add(f finding.Finding) {
 	if h.opts.Baseline.Has(f.Fingerprint) {
 		h.known.seen.Add(f)
 		return
+	}
+	if h.opts.Go != "" && f.Witness != nil && f.Witness.Command != "" {
+		f.Witness.Command += " --go " + h.opts.Go
 	}
 	if h.set.Add(f) {
 		h.events.Finding(f)

@@ -148,8 +148,8 @@ func TestCheck(t *testing.T) {
 		{Toolchain{Version: "go1.26.8", OS: "linux", Arch: "amd64"}, ""},
 		{Toolchain{Version: "go1.24rc1", OS: "linux", Arch: "amd64"}, ""},
 		{Toolchain{Version: "go1.26.8 X:jsonv2", OS: "linux", Arch: "amd64"}, ""},
-		{Toolchain{Version: "go1.27.0", OS: "linux", Arch: "amd64"}, "explore does not support go1.27.0 linux/amd64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Choose another release with GOTOOLCHAIN"},
-		{Toolchain{Version: "devel go1.27-abcdef", OS: "linux", Arch: "amd64"}, "explore does not support devel go1.27-abcdef linux/amd64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Choose another release with GOTOOLCHAIN"},
+		{Toolchain{Version: "go1.27.0", OS: "linux", Arch: "amd64"}, "explore does not support go1.27.0 linux/amd64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Choose another release with --go or GOTOOLCHAIN"},
+		{Toolchain{Version: "devel go1.27-abcdef", OS: "linux", Arch: "amd64"}, "explore does not support devel go1.27-abcdef linux/amd64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Choose another release with --go or GOTOOLCHAIN"},
 		{Toolchain{Version: "go1.26.8", OS: "linux", Arch: "arm64"}, "explore does not support go1.26.8 linux/arm64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Use a linux/amd64 machine, or set GOOS and GOARCH back"},
 	}
 	for _, tt := range tests {
@@ -164,6 +164,24 @@ func TestCheck(t *testing.T) {
 		var unsupported *UnsupportedError
 		if err != nil && !errors.As(err, &unsupported) {
 			t.Errorf("Check(%v): got a %T, want an UnsupportedError", tt.tc, err)
+		}
+	}
+}
+
+func TestSelect(t *testing.T) {
+	tests := []struct{ version, want string }{
+		{"1.25.7", "GOTOOLCHAIN=go1.25.7"},
+		{"go1.27rc1", "GOTOOLCHAIN=go1.27rc1"},
+		{"1.24", "GOTOOLCHAIN=go1.24"},
+		{"", ""},
+		{"local", ""},
+		{"1.25.7+auto", ""},
+		{"go 1.25", ""},
+	}
+	for _, tt := range tests {
+		env, err := Select([]string{"A=b"}, tt.version)
+		if got := strings.Join(env, " "); err == nil && got != "A=b "+tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("Select(%q): got %q and %v, want %q", tt.version, got, err, tt.want)
 		}
 	}
 }

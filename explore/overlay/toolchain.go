@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -46,6 +47,22 @@ func Detect(ctx context.Context, dir string, env []string) (Toolchain, error) {
 		Version: v.GOVERSION, Root: v.GOROOT, OS: v.GOOS, Arch: v.GOARCH,
 		Experiment: v.GOEXPERIMENT, ModCache: v.GOMODCACHE, Flags: v.GOFLAGS,
 	}, nil
+}
+
+var releaseName = regexp.MustCompile(`^1\.[0-9]+(\.[0-9]+|rc[0-9]+)?$`)
+
+// Select returns env changed so that the go command is the release named
+// version, such as "1.25.7" or "go1.25.7". It downloads it when it is not
+// there. A nil env means the environment of this process.
+func Select(env []string, version string) ([]string, error) {
+	name := strings.TrimPrefix(version, "go")
+	if !releaseName.MatchString(name) {
+		return nil, fmt.Errorf("%q names no Go release; want one like 1.25.7", version)
+	}
+	if env == nil {
+		env = os.Environ()
+	}
+	return append(env[:len(env):len(env)], "GOTOOLCHAIN=go"+name), nil
 }
 
 // Minor is 26 for go1.26.8 and go1.26rc1, and -1 for a version that is no
@@ -98,7 +115,7 @@ func (p Patch) Check(t Toolchain) error {
 	if t.OS == "linux" && t.Arch == "amd64" && p.Min <= t.Minor() && t.Minor() <= p.Max {
 		return nil
 	}
-	help := "Choose another release with GOTOOLCHAIN"
+	help := "Choose another release with --go or GOTOOLCHAIN"
 	if t.OS != "linux" || t.Arch != "amd64" {
 		help = "Use a linux/amd64 machine, or set GOOS and GOARCH back"
 	}

@@ -73,6 +73,38 @@ func TestPatchApplies(t *testing.T) {
 	}
 }
 
+// TestReleasesApply applies the patch to every release it is for. What the
+// result does, TestReleases of package hunt shows.
+func TestReleasesApply(t *testing.T) {
+	if testing.Short() {
+		t.Skip("downloads toolchains")
+	}
+	p, err := Patch(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := []string{"1.24.13", "1.25.7", "1.26.8", "1.27.4"}
+	if got := p.Max - p.Min + 1; got != len(versions) {
+		t.Errorf("the patch is for %d releases, and the test has %d", got, len(versions))
+	}
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			env, err := overlay.Select(nil, version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tc, err := overlay.Detect(t.Context(), t.TempDir(), env)
+			if err != nil {
+				t.Skipf("Go %s cannot be downloaded: %v", version, err)
+			}
+			// In the user's cache: the copy of a downloaded GOROOT is made once.
+			if _, err := overlay.Generate(t.Context(), "", tc, p); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestEditsSayWhy(t *testing.T) {
 	seen := map[string]bool{}
 	for _, e := range edits() {

@@ -20,9 +20,10 @@ import (
 // newReplay returns the command that makes a finding happen again.
 func newReplay(s *session) *cobra.Command {
 	var (
-		times int
-		html  string
-		tags  []string
+		times   int
+		html    string
+		tags    []string
+		release string
 	)
 	cmd := &cobra.Command{
 		Use:   "replay file-or-token",
@@ -44,7 +45,7 @@ Exit status: 1 if the finding shows again, 3 if it does not.`,
 			if err != nil {
 				return err
 			}
-			p, err := program(cmd, file, tags)
+			p, err := program(cmd, file, release, tags)
 			if err != nil {
 				return err
 			}
@@ -58,18 +59,19 @@ Exit status: 1 if the finding shows again, 3 if it does not.`,
 	cmd.Flags().IntVar(&times, "times", 1, "how often, each time in a fresh process")
 	cmd.Flags().StringVar(&html, "html", "", "write an HTML report to this `file`")
 	cmd.Flags().StringSliceVar(&tags, "tags", nil, "build tags")
+	cmd.Flags().StringVar(&release, "go", "", "the Go `release` it was recorded with, like 1.25.7; \"\" means the one that the module uses")
 	return cmd
 }
 
 // program builds the package that file names: where it was recorded if that
 // is still there, else from the working directory.
-func program(cmd *cobra.Command, file *replay.File, tags []string) (explore.Program, error) {
+func program(cmd *cobra.Command, file *replay.File, release string, tags []string) (explore.Program, error) {
 	dir := file.Dir
 	if info, err := os.Stat(dir); dir == "" || err != nil || !info.IsDir() {
 		dir = ""
 	}
 	ctx := cmd.Context()
-	c, err := hunt.Toolchain(ctx, dir, tags, func(string) {})
+	c, err := hunt.Toolchain(ctx, dir, release, tags, func(string) {})
 	if err != nil {
 		return explore.Program{}, err
 	}
