@@ -290,34 +290,35 @@ func (b *timelineBuilder) between(i, rival int) (finding.Evidence, bool) {
 	if !ok {
 		return finding.Evidence{}, false
 	}
-	e, other := &b.t.events[i], int(b.t.events[rival].G)
-	step := func(from, by int) string {
-		for p := from + by; p >= 0 && p < len(b.tl.Points); p += by {
-			if q := b.tl.Points[p]; q.Lane == other {
-				s := strings.TrimSpace(q.Op + " " + q.Text)
-				if q.Op == "end" {
-					return "end"
-				}
-				if where := b.where(p); where != "" {
-					s += " at " + where
-				}
-				return s
+	other := int(b.t.events[rival].G)
+	place := func(p int) string {
+		s := strings.TrimSpace(b.tl.Points[p].Op + " " + b.tl.Points[p].Text)
+		if where := b.where(p); where != "" {
+			s += " at " + where
+		}
+		return s
+	}
+	step := func(by int) string {
+		for p := at + by; p >= 0 && p < len(b.tl.Points); p += by {
+			if b.tl.Points[p].Lane == other {
+				return place(p)
 			}
 		}
 		return ""
 	}
-	before, after := step(at, -1), step(at, 1)
-	text := fmt.Sprintf("in this execution G%d's %s", e.G, strings.TrimSpace(b.tl.Points[at].Op+" "+b.tl.Points[at].Text))
+	text := fmt.Sprintf("in this execution G%d %s %s", b.t.events[i].G, verb(b.t, i), b.tl.Points[at].Text)
 	if where := b.where(at); where != "" {
 		text += " at " + where
 	}
+	before, after := step(-1), step(1)
+	p, shown := b.index[rival]
 	switch {
 	case before != "" && after != "":
-		text += fmt.Sprintf(" falls between %s's %s and its %s", lane(other), before, after)
-	case after != "":
-		text += fmt.Sprintf(" comes before %s's first step, its %s", lane(other), after)
-	case before != "":
-		text += fmt.Sprintf(" comes after %s's last step, its %s", lane(other), before)
+		text += fmt.Sprintf(" between %s's %s and its %s", lane(other), before, after)
+	case after != "" && shown:
+		text += fmt.Sprintf(" before all that %s does, such as its %s", lane(other), place(p))
+	case before != "" && shown:
+		text += fmt.Sprintf(" after all that %s does, such as its %s", lane(other), place(p))
 	default:
 		return finding.Evidence{}, false
 	}
