@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -322,11 +323,12 @@ func (p Program) plain(ctx context.Context, test string, short bool) (*plainRun,
 	cmd.Env = append(cmd.Environ(), p.Env...)
 	cmd.WaitDelay = time.Second
 	procgroup.Own(cmd)
-	err := cmd.Run()
+	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return &plainRun{passed: err == nil, hung: ctx2.Err() != nil}, nil
+	asleep := bytes.Contains(out, []byte("all goroutines are asleep - deadlock!")) // says the runtime, when it sees so
+	return &plainRun{passed: err == nil, hung: ctx2.Err() != nil || asleep}, nil
 }
 
 func firstLine(s string) string {

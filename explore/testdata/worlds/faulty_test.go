@@ -200,3 +200,7 @@ func TestBlockedOutside(t *testing.T) {
 func TestAlwaysFails(t *testing.T) { t.Error(errors.New("this is wrong whatever the schedule")) }
 
 func TestSkipped(t *testing.T) { t.Skip("not today") }
+
+func TestAlwaysDeadlocks(t *testing.T) {
+	<-make(chan int)
+}
