@@ -276,3 +276,15 @@ func interleave(threads [][]litmusOp, st litmusState, out map[string]bool) {
 		out[deadlocked] = true
 	}
 }
+
+// TestAlwaysWrongIsNoProof explores all schedules of tests that no schedule
+// lets pass: they are not clean.
+func TestAlwaysWrongIsNoProof(t *testing.T) {
+	p, _ := compile(t, "testdata/worlds")
+	for _, test := range []string{"TestAlwaysDeadlocks", "TestDeadlocksWithOne", "TestAlwaysFails"} {
+		outcome, _ := search(t, p, test, explore.Options{Strategy: "dpor"}, 1000)
+		if outcome.Verdict == finding.Clean || outcome.Exhausted {
+			t.Errorf("%s: outcome is %s (%s)", test, outcome.Verdict, outcome.Reason)
+		}
+	}
+}

@@ -273,7 +273,7 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 	}
 	s.slices++
 	s.held = append(races, wait...)
-	if len(wait) == 0 || s.ended {
+	if len(wait) == 0 || s.broken != "" || s.Skipped() {
 		return nil
 	}
 	// No execution has passed. Whether the test or the control is to blame,

@@ -78,6 +78,8 @@ var faulty = map[string]struct {
 	reason string
 	object string // that the first finding names, where the test is about that
 }{
+	"TestAlwaysDeadlocks":  {kinds: []finding.Kind{finding.Deadlock}},
+	"TestDeadlocksWithOne": {kinds: []finding.Kind{finding.Deadlock}},
 	"TestDeadlock":         {kinds: []finding.Kind{finding.Deadlock}},
 	"TestLeak":             {kinds: []finding.Kind{finding.Leak}},
 	"TestPanic":            {kinds: []finding.Kind{finding.Panic}},

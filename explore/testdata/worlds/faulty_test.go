@@ -202,5 +202,11 @@ func TestAlwaysFails(t *testing.T) { t.Error(errors.New("this is wrong whatever 
 func TestSkipped(t *testing.T) { t.Skip("not today") }
 
 func TestAlwaysDeadlocks(t *testing.T) {
+	c := make(chan int)
+	go func() { <-c }()
+	<-c
+}
+
+func TestDeadlocksWithOne(t *testing.T) {
 	<-make(chan int)
 }
