@@ -52,7 +52,7 @@ type Choice struct {
 	Enabled  []int32    // ids of goroutines that can run, ascending; includes Cur if Cur != 0
 	Cur      int32      // goroutine at whose point this is; 0 if it blocked, slept or ended
 	Kind     event.Kind // what Cur is about to do
-	Object   uint64     // address that Cur is about to touch; 0 if Cur is 0 or the operation has none
+	Object   uint64     // complement of the address that Cur is about to touch; 0 if Cur is 0 or the operation has none
 	PC       uint64     // return address in the code of Cur that does it; 0 if Cur is 0
 	Step     uint64     // scheduling points so far in this execution
 	Decision uint32     // decisions so far

@@ -23,7 +23,7 @@ func runtimeStacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr))
 // so that our own copies of them are not taken for references.
 type walk struct {
 	seen map[uintptr]bool // object bases
-	gs   map[uintptr]bool // g structs: they know what their goroutines wait for
+	gs   map[uintptr]bool // g and m structs: they know what their goroutines wait for
 	work [][2]uintptr
 	vars [][2]uintptr // package variables
 }

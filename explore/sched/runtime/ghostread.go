@@ -362,6 +362,9 @@ func ghostDecide(cur *g, kind uint8) *g {
 // records the answer. It runs on g0.
 func ghostAsk(m, id int32, kind uint8, object, pc uintptr) int32 {
 	n := ghost.shared.decisions
+	if object != 0 {
+		object = ^object // a copy shall not look like a reference when the heap is walked
+	}
 	c := &ghost.choice
 	(*slice)(unsafe.Pointer(&c.enabled)).len = int(m) // no write barrier: we may be on the way out of a system call
 	c.cur, c.kind, c.object, c.pc, c.step, c.decision, c.events = id, kind, object, pc, ghost.shared.steps, n, ghost.shared.events

@@ -42,7 +42,8 @@ func ghostread_roots(f func(lo, hi uintptr)) {
 }
 
 // ghostread_stacks calls f for each goroutine: where its g is, its id in the
-// world that ended last (0 if it is not of that world), and its stack.
+// world that ended last (0 if it is not of that world), and its stack; and for
+// each thread and what it has of the kind, without a stack.
 //
 //go:linkname ghostread_stacks internal/ghostread/guest.runtimeStacks
 func ghostread_stacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr)) {
@@ -61,6 +62,13 @@ func ghostread_stacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr))
 			lo = gp.sched.sp
 		}
 		f(uintptr(unsafe.Pointer(gp)), id, gp == ghost.driver.ptr(), lo, gp.stack.hi)
+	}
+	// What threads know is the runtime's, and the end of a stack can be the
+	// address of an object behind it.
+	for mp := allm; mp != nil; mp = mp.alllink {
+		for _, p := range [...]unsafe.Pointer{unsafe.Pointer(mp), unsafe.Pointer(mp.g0), unsafe.Pointer(mp.gsignal)} {
+			f(uintptr(p), 0, false, 0, 0)
+		}
 	}
 }
 
