@@ -144,5 +144,5 @@ var (
 // mayMiss are exceptions from the rule that each bug shows under each seed,
 // with the reason. Such a bug must still show under one of them.
 var mayMiss = map[string]string{
-	"FirstOnly": "seldom all 100 executions under one seed leave goroutines behind and none is taken for a leak; not understood yet",
+	"Ring": "three goroutines have to be stopped between two locks each, and the mix needs 89 executions for that with one seed, or more than 100",
 }
