@@ -2,51 +2,21 @@ package explore_test
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ghostread/ghostread/explore"
-	"github.com/ghostread/ghostread/explore/build"
-	"github.com/ghostread/ghostread/explore/overlay"
 	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/internal/exploretest"
 )
 
 // compile builds a package for exploration.
 func compile(t testing.TB, dir string) (explore.Program, []string) {
 	t.Helper()
-	ctx := t.Context()
-	patch, err := explore.Patch()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tc, err := overlay.Detect(ctx, dir, os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := patch.Check(tc); err != nil {
-		t.Skip(err)
-	}
-	o, err := overlay.Generate(ctx, "", tc, patch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := build.Config{Dir: dir, Overlay: o}
-	list, err := build.List(ctx, c, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := build.Build(ctx, c, list.Packages[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	suite, err := build.Tests(ctx, b, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env}, suite.Explored()
+	p, suite := exploretest.Open(t, dir)
+	return p, suite.Explored()
 }
 
 // search explores one test of p and returns what came of it.

@@ -13,25 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ghostread/ghostread/explore"
 	"github.com/ghostread/ghostread/explore/build"
-	"github.com/ghostread/ghostread/explore/overlay"
+	"github.com/ghostread/ghostread/internal/exploretest"
 )
-
-// patched is the real overlay. The first build with it compiles the standard
-// library; the go command's cache has it from then on.
-var patched = sync.OnceValues(func() (*overlay.Overlay, error) {
-	ctx := context.Background()
-	tc, err := overlay.Detect(ctx, ".", nil)
-	if err != nil {
-		return nil, err
-	}
-	p, err := explore.Patch()
-	if err != nil {
-		return nil, err
-	}
-	return overlay.Generate(ctx, "", tc, p)
-})
 
 // module writes files to a new directory, named and filled in turns.
 func module(t *testing.T, files ...string) string {
@@ -54,11 +38,7 @@ func config(t *testing.T, dir string, env ...string) build.Config {
 	if testing.Short() {
 		t.Skip("compiles the standard library")
 	}
-	o, err := patched()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return build.Config{Dir: dir, Env: append(os.Environ(), env...), Overlay: o, Cache: t.TempDir()}
+	return build.Config{Dir: dir, Env: append(os.Environ(), env...), Overlay: exploretest.Patched(t, "."), Cache: t.TempDir()}
 }
 
 // buildOne builds the only package with tests in c.Dir.

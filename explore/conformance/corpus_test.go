@@ -19,8 +19,8 @@ import (
 
 	"github.com/ghostread/ghostread/explore"
 	"github.com/ghostread/ghostread/explore/build"
-	"github.com/ghostread/ghostread/explore/overlay"
 	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/internal/exploretest"
 )
 
 const (
@@ -56,24 +56,12 @@ func TestRaceCorpus(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and explores some 370 tests: not with -short")
 	}
-	ctx := t.Context()
-	c, dir := corpus(t)
-	list, err := build.List(ctx, c, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := build.Build(ctx, c, list.Packages[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	suite, err := build.Tests(ctx, b, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain := plainRaces(t, dir)
+	c := corpus(t)
+	p, suite := exploretest.Build(t, c)
+	plain := plainRaces(t, c.Dir)
 	t.Logf("seed %d; %d tests; the race detector of the release reports %d", seed, len(suite.Tests), len(plain))
 
-	results := exploreAll(t, explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env}, suite.Tests)
+	results := exploreAll(t, p, suite.Tests)
 	var found, clean, skipped, executions int
 	for _, name := range suite.Tests {
 		r, ok := results[name]
@@ -113,20 +101,10 @@ func TestRaceCorpus(t *testing.T) {
 
 // corpus makes a module of the race corpus and says how to build it for
 // exploration.
-func corpus(t *testing.T) (build.Config, string) {
+func corpus(t *testing.T) build.Config {
 	t.Helper()
-	ctx := t.Context()
-	patch, err := explore.Patch()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tc, err := overlay.Detect(ctx, ".", os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := patch.Check(tc); err != nil {
-		t.Skip(err)
-	}
+	o := exploretest.Patched(t, ".")
+	tc := o.Toolchain
 	files, err := filepath.Glob(filepath.Join(tc.Root, "src/runtime/race/testdata/*_test.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -153,11 +131,7 @@ func corpus(t *testing.T) (build.Config, string) {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	o, err := overlay.Generate(ctx, "", tc, patch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return build.Config{Dir: dir, Overlay: o, Cache: t.TempDir()}, dir
+	return build.Config{Dir: dir, Overlay: o, Cache: t.TempDir()}
 }
 
 // plainRaces returns the tests in which the race detector of the release

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,10 +11,9 @@ import (
 	"time"
 
 	"github.com/ghostread/ghostread/explore"
-	"github.com/ghostread/ghostread/explore/build"
-	"github.com/ghostread/ghostread/explore/overlay"
 	"github.com/ghostread/ghostread/explore/replay"
 	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/internal/exploretest"
 )
 
 var (
@@ -40,37 +38,8 @@ var seeds = []uint64{1, 2, 3}
 // compile builds the programs for exploration.
 func compile(t *testing.T) (explore.Program, []string) {
 	t.Helper()
-	ctx := t.Context()
-	patch, err := explore.Patch()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const dir = "testdata/programs"
-	tc, err := overlay.Detect(ctx, dir, os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := patch.Check(tc); err != nil {
-		t.Skip(err)
-	}
-	o, err := overlay.Generate(ctx, "", tc, patch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := build.Config{Dir: dir, Overlay: o}
-	list, err := build.List(ctx, c, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := build.Build(ctx, c, list.Packages[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, err := build.Tests(ctx, b, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Engine: b.Engine}, tests.Tests
+	p, tests := exploretest.Open(t, "testdata/programs")
+	return p, tests.Tests
 }
 
 // session returns a Session and the list that its findings are put in.
