@@ -50,8 +50,14 @@ func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
 	}
 	if r.Hash != f.Hash {
 		r.Diverged = divergence(t.end)
-		if f.Engine != p.Engine {
+		switch {
+		case f.Engine == p.Engine:
+		case f.Release == "":
 			r.Diverged = "it was recorded with another Go release or version of ghostread"
+		case f.Release != p.Release:
+			r.Diverged = "it was recorded with " + f.Release + ", and this is " + p.Release
+		default:
+			r.Diverged = "it was recorded with another version of ghostread"
 		}
 	}
 	return r, nil

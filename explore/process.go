@@ -28,6 +28,7 @@ type Program struct {
 	Dir     string   // where its tests expect to run
 	Env     []string // in addition to the environment
 	Engine  string   // names the patched release it was built with
+	Release string   // that it was built with, like go1.26.8
 }
 
 // process is a run of a Program on a job, while it lasts and afterwards.

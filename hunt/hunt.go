@@ -198,7 +198,7 @@ func Toolchain(ctx context.Context, dir, release string, tags []string, stage fu
 	}
 	tc, err := overlay.Detect(ctx, dir, env)
 	if err != nil && release != "" {
-		return build.Config{}, fmt.Errorf("use Go %s: %w; choose a release of go.dev/dl, and make sure that GOPROXY can be reached if it is not on this machine yet", release, err)
+		return build.Config{}, fmt.Errorf("use Go %s: %w; choose a release of go.dev/dl, and make sure that GOPROXY can be reached if it is not on this machine yet", strings.TrimPrefix(release, "go"), err)
 	}
 	if err != nil {
 		return build.Config{}, err
@@ -241,7 +241,7 @@ func unknown(pkg, why string) finding.Outcome {
 
 // Program is b as package explore runs it.
 func Program(b *build.Binary) explore.Program {
-	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Engine: b.Engine}
+	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Engine: b.Engine, Release: b.Release}
 }
 
 // open makes the tests of a binary available to the workers.
@@ -279,9 +279,6 @@ func (h *Hunt) add(f finding.Finding) {
 	if h.opts.Baseline.Has(f.Fingerprint) {
 		h.known.seen.Add(f)
 		return
-	}
-	if h.opts.Go != "" && f.Witness != nil && f.Witness.Command != "" {
-		f.Witness.Command += " --go " + h.opts.Go
 	}
 	if h.set.Add(f) {
 		h.events.Finding(f)

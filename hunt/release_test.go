@@ -152,6 +152,9 @@ func TestReleases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if file.Release != "go"+release {
+					t.Errorf("replay file of %s: recorded with %q, want go%s", f.Title, file.Release, release)
+				}
 				again, err := explore.Replay(ctx, hunt.Program(b), file)
 				if err != nil {
 					t.Fatal(err)

@@ -69,7 +69,7 @@ func explorePackage(ctx context.Context, config build.Config, pkg build.Package,
 	if err != nil {
 		return err
 	}
-	program := explore.Program{Path: binary.File, Package: pkg.ImportPath, Dir: binary.Dir, Env: binary.Env, Engine: binary.Engine}
+	program := explore.Program{Path: binary.File, Package: pkg.ImportPath, Dir: binary.Dir, Env: binary.Env, Engine: binary.Engine, Release: binary.Release}
 	for _, test := range suite.Tests {
 		var found []finding.Finding
 		session, err := explore.NewSession(program, test, explore.Options{}, func(f finding.Finding) { found = append(found, f) }, nil)

@@ -53,6 +53,7 @@ type Binary struct {
 	Dir     string   // the working directory tests expect
 	Env     []string // what the run needs besides the caller's environment
 	Engine  string   // Overlay.Sum
+	Release string   // of Go, like go1.26.8
 }
 
 // Build compiles the tests of a package. What the compiler rejects is an
@@ -92,11 +93,11 @@ func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
 	}
-	engine := ""
+	b := &Binary{Package: pkg, File: file, Dir: pkg.Dir, Env: env}
 	if c.Overlay != nil {
-		engine = c.Overlay.Sum
+		b.Engine, b.Release = c.Overlay.Sum, c.Overlay.Toolchain.Version
 	}
-	return &Binary{Package: pkg, File: file, Dir: pkg.Dir, Env: env, Engine: engine}, nil
+	return b, nil
 }
 
 // key names the directory of a package's binaries.

@@ -33,15 +33,19 @@ func Detect(ctx context.Context, dir string, env []string) (Toolchain, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	where := "go env"
+	if dir != "" {
+		where += " in " + dir
+	}
 	if err != nil {
 		if msg := strings.TrimSpace(stderr.String()); msg != "" {
-			return Toolchain{}, fmt.Errorf("go env in %s: %s", dir, msg)
+			return Toolchain{}, fmt.Errorf("%s: %s", where, msg)
 		}
-		return Toolchain{}, fmt.Errorf("go env in %s: %w", dir, err)
+		return Toolchain{}, fmt.Errorf("%s: %w", where, err)
 	}
 	var v struct{ GOVERSION, GOROOT, GOOS, GOARCH, GOEXPERIMENT, GOMODCACHE, GOFLAGS string }
 	if err := json.Unmarshal(out, &v); err != nil {
-		return Toolchain{}, fmt.Errorf("go env in %s: %w", dir, err)
+		return Toolchain{}, fmt.Errorf("%s: %w", where, err)
 	}
 	return Toolchain{
 		Version: v.GOVERSION, Root: v.GOROOT, OS: v.GOOS, Arch: v.GOARCH,

@@ -36,6 +36,7 @@ type File struct {
 	Test        string `json:"test"`
 	Dir         string `json:"dir,omitempty"`    // of the package, where it was recorded
 	Engine      string `json:"engine,omitempty"` // the patched release it was recorded with
+	Release     string `json:"go,omitempty"`     // of Go that it was recorded with, like go1.26.8; "" in files of older versions
 	Kind        string `json:"kind"`
 	Fingerprint string `json:"fingerprint"`
 	Title       string `json:"title,omitempty"`

@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ghostread/ghostread/explore"
 	"github.com/ghostread/ghostread/explore/build"
+	"github.com/ghostread/ghostread/explore/overlay"
 	"github.com/ghostread/ghostread/explore/replay"
 	"github.com/ghostread/ghostread/finding"
 	"github.com/ghostread/ghostread/hunt"
@@ -30,7 +32,8 @@ func newReplay(s *session) *cobra.Command {
 		Short: "make a finding happen again, by its schedule",
 		Long: `Replay builds the package that a replay file or token names and runs its test once,
 in a fresh process, by the recorded schedule. It shows what that shows, and
-says whether the schedule was the recorded one.
+says whether the schedule was the recorded one. The Go release is the recorded
+one too, and is downloaded if need be; --go chooses another.
 
 Exit status: 1 if the finding shows again, 3 if it does not.`,
 		Example: "  ghostread replay ghostread-replays/TestEvict-stale-1f0a9c3e.json\n  ghostread replay --times 100 FILE",
@@ -59,7 +62,7 @@ Exit status: 1 if the finding shows again, 3 if it does not.`,
 	cmd.Flags().IntVar(&times, "times", 1, "how often, each time in a fresh process")
 	cmd.Flags().StringVar(&html, "html", "", "write an HTML report to this `file`")
 	cmd.Flags().StringSliceVar(&tags, "tags", nil, "build tags")
-	cmd.Flags().StringVar(&release, "go", "", "the Go `release` it was recorded with, like 1.25.7; \"\" means the one that the module uses")
+	cmd.Flags().StringVar(&release, "go", "", "the Go `release` to use, like 1.25.7; \"\" means the recorded one, or the one that the module uses if none is recorded")
 	return cmd
 }
 
@@ -71,9 +74,12 @@ func program(cmd *cobra.Command, file *replay.File, release string, tags []strin
 		dir = ""
 	}
 	ctx := cmd.Context()
-	c, err := hunt.Toolchain(ctx, dir, release, tags, func(string) {})
+	c, err := toolchain(ctx, file, dir, release, tags)
 	if err != nil {
 		return explore.Program{}, err
+	}
+	if used := c.Overlay.Toolchain.Version; file.Release != "" && used != file.Release {
+		fmt.Fprintf(cmd.ErrOrStderr(), "recorded with %s, replayed with %s: the schedule may lead elsewhere\n", file.Release, used)
 	}
 	list, err := build.List(ctx, c, file.Package)
 	if err != nil {
@@ -84,6 +90,25 @@ func program(cmd *cobra.Command, file *replay.File, release string, tags []strin
 		return explore.Program{}, err
 	}
 	return hunt.Program(b), nil
+}
+
+// toolchain returns how to build for a replay of file in dir: with the named
+// release, else with the one that it was recorded with, else with the one that
+// dir uses.
+func toolchain(ctx context.Context, file *replay.File, dir, release string, tags []string) (build.Config, error) {
+	if release == "" && file.Release != "" {
+		// A release that is here already may have a name that cannot be asked
+		// for, such as that of a build of Go's repository.
+		if tc, err := overlay.Detect(ctx, dir, nil); err != nil || tc.Version != file.Release {
+			release, _, _ = strings.Cut(file.Release, " ") // without experiments
+		}
+		c, err := hunt.Toolchain(ctx, dir, release, tags, func(string) {})
+		if err != nil && release != "" {
+			return c, fmt.Errorf("the replay was recorded with %s: %w\n\tto try it with another release, though the schedule may lead elsewhere, use --go", file.Release, err)
+		}
+		return c, err
+	}
+	return hunt.Toolchain(ctx, dir, release, tags, func(string) {})
 }
 
 // again replays file several times. It returns the first replay, and how many

@@ -59,5 +59,5 @@ func Build(t testing.TB, c build.Config) (explore.Program, *build.Suite) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Engine: b.Engine}, suite
+	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Engine: b.Engine, Release: b.Release}, suite
 }
