@@ -30,6 +30,9 @@ func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.Fresh {
+		s.fresh = "so was the recorded one"
+	}
 	t, err := s.replay(ctx, f.Seed, f.Execution, f.Decisions)
 	if err != nil {
 		return nil, err

@@ -143,7 +143,7 @@ func (s *Session) record(f *finding.Finding, c candidate) {
 		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir, Engine: s.program.Engine, Release: s.program.Release,
 		Kind: string(f.Kind), Fingerprint: f.Fingerprint, Title: f.Title,
 		Seed: c.seed, Execution: c.execution, Strategy: c.strategy, Wall: s.opts.Wall.UnixNano(),
-		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace,
+		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace, Fresh: s.fresh != "",
 		Hash: w.Hash, Decisions: c.decisions,
 	}
 	if token, ok := file.Token(); ok {

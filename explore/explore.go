@@ -126,6 +126,8 @@ type Session struct {
 	unrepeated int
 	unchecked  int
 	alone      bool          // the test has one goroutine
+	fresh      string        // why each execution has a process of its own; "" if they have not
+	lone       int           // fresh executions of one goroutine in a row
 	all        wire.Record   // what a search over all schedules ended with
 	patience   time.Duration // for an execution, though the slice may be over
 	known      map[uint64]*known
@@ -177,12 +179,19 @@ func (s *Session) Slice(ctx context.Context, execs uint64, until time.Time) erro
 	start := time.Now()
 	defer func() { s.elapsed += time.Since(start) }()
 	last := s.next + execs - 1
-	for s.next <= last && !s.ended && time.Now().Before(until) {
-		if err := s.process(ctx, last, until); err != nil {
+	for {
+		fresh := s.fresh
+		if s.next <= last && !s.ended && time.Now().Before(until) {
+			if err := s.process(ctx, last, until); err != nil {
+				return err
+			}
+		} else if err := s.settle(ctx, s.next > last); err != nil || s.fresh == fresh {
 			return err
 		}
+		if s.fresh != fresh {
+			last = s.next + execs - 1 // those so far tell little
+		}
 	}
-	return s.settle(ctx, s.next > last)
 }
 
 // Outcome is what the exploration of the test has come to so far.
@@ -213,6 +222,8 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 		o.Verdict, o.Reason = finding.Unknown, s.broken
 	case s.executions == 0:
 		o.Verdict, o.Reason = finding.Unknown, "its first run took longer than the time there was"
+	case s.fresh != "" && s.passed+s.cut == 0 && len(s.found) == 0:
+		o.Verdict, o.Reason = finding.Unknown, "no time was left to run it in processes of its own: "+s.fresh
 	case s.passed == 0 && s.cut > 0:
 		o.Verdict, o.Reason = finding.Unknown, "every execution was cut short: "+s.limit
 	case s.cut > 0:
@@ -232,6 +243,9 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 		o.Reason = finding.NoProof + s.all.Get("gap")
 	case s.opts.Strategy == wire.Exhaustive:
 		o.Reason = finding.NoProof + "there are more schedules"
+	}
+	if note := s.freshNote(); note != "" && o.Verdict != finding.Unknown && o.Reason == "" {
+		o.Reason = note
 	}
 	if note := s.Sampled(); note != "" && o.Verdict != finding.Unknown {
 		if o.Reason != "" {

@@ -44,6 +44,9 @@ const (
 func (s *Session) process(ctx context.Context, last uint64, until time.Time) error {
 	job := s.opts.job(wire.Search, s.test)
 	job.First, job.Last, job.Until = s.next, last, until.UnixNano()
+	if job.Fresh = s.fresh != ""; job.Fresh {
+		job.Last = job.First
+	}
 	job.MaxTime = int64(min(s.opts.MaxTime, max(time.Until(until), s.patience)+overrun))
 	before := struct{ executions, steps, passed, cut uint64 }{s.executions, s.steps, s.passed, s.cut}
 	finished := false
@@ -71,10 +74,19 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 			s.logFull = true
 		case "exhausted":
 			s.all, finished, s.ended = r, true, true
-		case "again", "end":
+		case "slow":
 			finished = true
+			if s.turnFresh("one takes long") {
+				s.patience = s.opts.MaxTime
+				return nil
+			}
+		case "again", "end":
+			finished, s.lone = true, 0
 		case "alone":
-			finished, s.ended, s.alone = true, true, true
+			finished = true
+			s.lone++
+			s.alone = !job.Fresh || s.lone > loneFresh
+			s.ended = s.ended || s.alone
 		}
 		return nil
 	})
@@ -103,6 +115,9 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		}
 	}
 	for _, c := range cands {
+		if s.fresh != "" && !job.Fresh && stateful(c.what) {
+			continue
+		}
 		if time.Since(until) > proofTime && s.known[c.key] == nil {
 			s.unchecked++ // the same candidate comes again, if there is another slice
 			continue
@@ -141,6 +156,7 @@ func (s *Session) died(p *process, h wire.Header) (candidate, bool) {
 	case ok && h.State == 0:
 		s.broken = "the process died outside of an execution: " + firstLine(cr.message)
 		s.ended = true
+	case h.Execution == 0 && s.turnFresh("the first one ended in a "+firstLine(cr.message)):
 	case ok && h.Execution == 0:
 		s.broken = "the test panics on its first run, before any exploration: " + firstLine(cr.message)
 		s.ended = true
@@ -181,9 +197,14 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 		return err
 	}
 	if len(found) == 0 {
-		if k.tries == offers {
+		if k.tries == offers && !s.turnFresh("what came of one depended on those before it") {
 			s.unrepeated++
 		}
+		return nil
+	}
+	if ok, err := s.repeats(ctx, c); err != nil {
+		return err
+	} else if !ok && s.turnFresh("what came of one depended on those before it") {
 		return nil
 	}
 	k.confirmed = true
@@ -203,7 +224,7 @@ const patientSlices = 2
 // Flush publishes what waits for more executions when there will be none.
 func (s *Session) Flush() {
 	for _, h := range s.held {
-		if h.f.Kind != finding.Failure && h.f.Kind != finding.Deadlock || s.passed > 0 {
+		if !s.always(h.f) {
 			s.publish(h)
 		}
 	}
@@ -263,7 +284,7 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 	var wait, races []held
 	for _, h := range s.held {
 		switch {
-		case s.passed == 0 && (h.f.Kind == finding.Failure || h.f.Kind == finding.Deadlock):
+		case s.always(h.f):
 			wait = append(wait, h)
 		case h.f.Kind == finding.Race && !complete && !s.ended && s.slices < patientSlices:
 			races = append(races, h)
@@ -274,6 +295,9 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 	s.slices++
 	s.held = append(races, wait...)
 	if len(wait) == 0 || s.broken != "" || s.Skipped() {
+		return nil
+	}
+	if s.turnFresh("no execution passed, and those of one process depend on each other") {
 		return nil
 	}
 	// No execution has passed. Whether the test or the control is to blame,

@@ -47,6 +47,7 @@ type File struct {
 	MaxSteps    uint64 `json:"max_steps"`
 	Short       bool   `json:"short,omitempty"`
 	NoRace      bool   `json:"no_race,omitempty"`
+	Fresh       bool   `json:"fresh,omitempty"` // the execution was the first of its process
 	Hash        string `json:"hash"`
 	Decisions   string `json:"decisions"` // goroutine ids, runs as id*count
 }

@@ -114,3 +114,7 @@ func (m *Mix) Current() (name string, depth int) {
 
 // Length returns PCT's k for the next execution; see [PCT.Length].
 func (m *Mix) Length() uint32 { return m.pct[0].length }
+
+// Skip goes on as if n executions had been made, but for what is learned from
+// them.
+func (m *Mix) Skip(n uint64) { m.turn = uint32((uint64(m.turn) + n) % uint64(len(mixTurns))) }

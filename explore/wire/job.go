@@ -9,6 +9,7 @@ import (
 const (
 	Search  = "search"  // many executions, candidates reported as records
 	Replay  = "replay"  // the warm-up and one execution, everything logged to the shared file
+	Repeat  = "repeat"  // the schedule of the warm-up several times, to see whether the test ends the same way
 	Reduce  = "reduce"  // several executions with fewer switches, until one shows a candidate again
 	Symbols = "symbols" // no execution: names for program counters and addresses
 )
@@ -32,6 +33,7 @@ type Job struct {
 	MaxTime  int64  // ns of real time for one execution
 	Wall     int64  // what the wall clock says at the start of each execution, ns since 1970
 	Race     bool
+	Fresh    bool // no warm-up: one execution, the first of its process
 	Short    bool // the process is started with -test.short; not part of the job file
 
 	MaxDecisions int
@@ -58,7 +60,7 @@ func (j *Job) Encode() []byte {
 		With("strategy", j.Strategy).Int("depth", int64(j.Depth)).Uint("seed", j.Seed).
 		Uint("first", j.First).Uint("last", j.Last).Int("until", j.Until).
 		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
-		With("race", strconv.FormatBool(j.Race)).
+		With("race", strconv.FormatBool(j.Race)).With("fresh", strconv.FormatBool(j.Fresh)).
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
 		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).With("alone", strconv.FormatBool(j.Alone)).
 		With("turns", encodeInts(j.Turns)).With("cuts", encodeInts(j.Cuts)).
@@ -80,7 +82,7 @@ func DecodeJob(text string) (*Job, error) {
 		Mode: r.Get("mode"), Test: r.Get("test"), Shared: r.Get("shared"), Strategy: r.Get("strategy"),
 		Depth: int(r.GetInt("depth")), Seed: r.GetUint("seed"), First: r.GetUint("first"), Last: r.GetUint("last"),
 		Until: r.GetInt("until"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
-		Race:         r.Get("race") == "true",
+		Race: r.Get("race") == "true", Fresh: r.Get("fresh") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
 		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")), Alone: r.Get("alone") == "true",
 		Decisions: r.Get("decisions"),

@@ -70,6 +70,8 @@ func Main(find func(name string) Test) bool {
 		l.replay()
 	case wire.Reduce:
 		l.reduce()
+	case wire.Repeat:
+		l.repeat()
 	default:
 		return complain("unknown mode " + strconv.Quote(job.Mode))
 	}
@@ -190,16 +192,52 @@ func (l *loop) run(n, seed uint64) *config {
 // warmup is the execution before all others: what packages initialise lazily
 // must not differ between a search and its replay.
 func (l *loop) warmup() {
+	if l.job.Fresh {
+		return
+	}
 	l.strategy = strategy.NewReplay(nil)
-	c := l.run(0, 1)
+	if l.job.Mode == wire.Search && l.job.Strategy != wire.Exhaustive {
+		l.config.maxTime = min(l.job.MaxTime, warmupTime)
+		defer func() { l.config.maxTime = l.job.MaxTime }()
+	}
+	l.first(l.run(0, 1))
+}
+
+// warmupTime is how long the warm-up may take, in ns. Tests that take longer
+// go without.
+const warmupTime = 2_000_000_000
+
+// first tells how the first execution of this process ended.
+func (l *loop) first(c *config) {
 	send(wire.Record{Kind: "warmup"}.Int("reason", int64(c.reason)).With("failed", strconv.FormatBool(l.failed)).
 		With("skipped", strconv.FormatBool(l.skipped)).Uint("steps", l.head.Steps).With("log", string(l.out.b)))
 }
+
+// repeat makes the execution of the warm-up several times, and says so if all
+// of them end in one way. A crash ends the process before that.
+func (l *loop) repeat() {
+	l.strategy = strategy.NewReplay(nil)
+	c := l.run(0, 1)
+	reason, failed := c.reason, l.failed
+	for n := uint64(1); n <= repeats; n++ {
+		if c = l.run(n, 1); c.reason != reason || l.failed != failed {
+			return
+		}
+	}
+	send(wire.Record{Kind: "repeated"})
+}
+
+// repeats is how often the warm-up is made again.
+const repeats = 4
 
 func (l *loop) search() {
 	j := l.job
 	l.warmup()
 	if l.skipped {
+		return
+	}
+	if !j.Fresh && l.config.reason == wire.Time && j.Strategy != wire.Exhaustive {
+		send(wire.Record{Kind: "slow"})
 		return
 	}
 	s, ok := strategy.New(j.Strategy, j.Depth)
@@ -210,6 +248,9 @@ func (l *loop) search() {
 	case !ok:
 		complain("unknown strategy " + strconv.Quote(j.Strategy))
 		return
+	}
+	if m, ok := s.(*strategy.Mix); ok && j.Fresh {
+		m.Skip(j.First - 1)
 	}
 	l.strategy = s
 	l.alone = true
@@ -222,11 +263,14 @@ func (l *loop) search() {
 			os.Exit(2) // whoever asked was killed
 		}
 		c := l.run(n, l.seedOf(n))
+		if j.Fresh {
+			l.first(c)
+		}
 		l.look(c)
 		l.head.TotalSteps += l.head.Steps
 		l.head.Executions++
 		l.alone = l.alone && c.goroutines == 1
-		if l.alone && n-j.First >= aloneAfter {
+		if l.alone && (n-j.First >= aloneAfter || j.Fresh) {
 			send(wire.Record{Kind: "alone"})
 			return
 		}
