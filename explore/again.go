@@ -22,10 +22,7 @@ type Replayed struct {
 // Replay runs the schedule of f in a fresh process. Findings of the replay
 // have no replay file of their own.
 func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
-	o := Options{Strategy: "mix", MaxSteps: f.MaxSteps, Short: f.Short, NoRace: f.NoRace, Wall: time.Unix(0, f.Wall)}
-	if f.Strategy == wire.Exhaustive {
-		o.Strategy = f.Strategy // it has decisions of its own
-	}
+	o := Options{MaxSteps: f.MaxSteps, Short: f.Short, NoRace: f.NoRace, Wall: time.Unix(0, f.Wall)}
 	s, err := NewSession(p, f.Test, o, nil, nil)
 	if err != nil {
 		return nil, err
@@ -33,11 +30,11 @@ func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
 	if f.Fresh {
 		s.fresh = "so was the recorded one"
 	}
-	t, err := s.replay(ctx, f.Seed, f.Execution, f.Decisions)
+	c := candidate{what: "any", execution: f.Execution, seed: f.Seed, strategy: f.Strategy, decisions: f.Decisions}
+	t, err := s.replay(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	c := candidate{what: "any", execution: f.Execution, seed: f.Seed, strategy: f.Strategy, decisions: f.Decisions}
 	list, err := s.findings(ctx, t, c)
 	if err != nil {
 		return nil, err

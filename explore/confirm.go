@@ -19,7 +19,7 @@ import (
 // the candidate: nothing if it did not repeat, and the data races instead of a
 // failure or panic that they explain.
 func (s *Session) confirm(ctx context.Context, c candidate) ([]finding.Finding, error) {
-	t, err := s.replay(ctx, c.seed, c.execution, c.decisions)
+	t, err := s.replay(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -166,6 +166,11 @@ func TestExactOutcomes(t *testing.T) {
 			if len(l.want) == 1 && !outcome.Exhausted {
 				t.Errorf("outcome is %s (%s), want a proof", outcome.Verdict, outcome.Reason)
 			}
+			if len(l.want) == 1 { // the default comes to a proof by the way
+				if auto, _ := search(t, p, "Test"+l.name, explore.Options{NoRace: true}, 100_000); !auto.Exhausted {
+					t.Errorf("outcome of the default strategy is %s (%s), want a proof", auto.Verdict, auto.Reason)
+				}
+			}
 			t.Logf("%d executions, %s", outcome.Executions, outcome.Reason)
 		})
 	}

@@ -21,10 +21,10 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/ghostread/ghostread/explore/strategy"
 	"github.com/ghostread/ghostread/explore/wire"
 	"github.com/ghostread/ghostread/finding"
 )
@@ -32,8 +32,8 @@ import (
 // Options say how a test is explored. The zero value of a field means its
 // default.
 type Options struct {
-	Strategy string        // one of Strategies; default mix
-	Depth    int           // of pct; default 3
+	Strategy string        // one of Strategies; default auto
+	Depth    int           // of pct, and of bounded: preemptions; default 3
 	Seed     uint64        // default 1
 	MaxSteps uint64        // scheduling points with a choice that are explored in one execution, which then goes on in one order; default 1,000,000
 	MaxTime  time.Duration // real time of one execution; default 10 s
@@ -46,11 +46,11 @@ type Options struct {
 }
 
 // Strategies are the names that Options.Strategy takes.
-var Strategies = []string{"mix", wire.Exhaustive, "random", "sticky", "pct", "pos", "surw"}
+var Strategies = []string{wire.Auto, "mix", wire.Exhaustive, wire.Bounded, "random", "sticky", "pct", "pos", "surw"}
 
 func (o Options) withDefaults() Options {
 	if o.Strategy == "" {
-		o.Strategy = "mix"
+		o.Strategy = wire.Auto
 	}
 	if o.Depth == 0 {
 		o.Depth = 3
@@ -73,7 +73,7 @@ func (o Options) withDefaults() Options {
 // Validate reports options that no exploration can be made with.
 func (o Options) Validate() error {
 	o = o.withDefaults()
-	if _, ok := strategy.New(o.Strategy, o.Depth); !ok && o.Strategy != wire.Exhaustive {
+	if !slices.Contains(Strategies, o.Strategy) {
 		return fmt.Errorf("unknown strategy %q, want one of %v", o.Strategy, Strategies)
 	}
 	if o.Depth < 1 {
@@ -128,7 +128,11 @@ type Session struct {
 	alone      bool          // the test has one goroutine
 	fresh      string        // why each execution has a process of its own; "" if they have not
 	lone       int           // fresh executions of one goroutine in a row
-	all        wire.Record   // what a search over all schedules ended with
+	all        wire.Record   // what a systematic search ended with
+	last       uint64        // execution after which there is no need for more; 0: unknown
+	attempts   int           // searches over all schedules that the automatic strategy may still begin
+	pairs      uint64        // of operations that have met, in the process that saw most of them
+	novel      uint64        // executions when the last of them was new
 	patience   time.Duration // for an execution, though the slice may be over
 	known      map[uint64]*known
 	held       []held
@@ -160,13 +164,25 @@ func NewSession(p Program, test string, o Options, emit func(finding.Finding), t
 	}
 	return &Session{
 		program: p, test: test, opts: o.withDefaults(), emit: emit, tick: tick,
-		next: 1, known: map[uint64]*known{}, symbols: newSymbols(p),
+		next: 1, known: map[uint64]*known{}, symbols: newSymbols(p), attempts: maxAttempts,
 	}, nil
 }
 
 // Done reports whether further slices would not bring anything: the test
 // cannot be explored, or skips itself.
 func (s *Session) Done() bool { return s.ended }
+
+// settledAfter is how many executions a test has before it can be settled.
+const settledAfter = 50_000
+
+// Settled reports whether further executions hardly show anything new: in the
+// last nine tenths of them, at least 45,000, no two operations met that had
+// not met before. That is no proof; it says where time is spent better. Only
+// the automatic strategy has enough by itself, and only where races are looked
+// for: otherwise nothing is known.
+func (s *Session) Settled() bool {
+	return s.opts.Strategy == wire.Auto && s.pairs > 0 && s.executions >= settledAfter && s.novel < s.executions/10
+}
 
 // Skipped reports whether the test skips itself.
 func (s *Session) Skipped() bool { return s.warm.Get("skipped") == "true" }
@@ -236,13 +252,17 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 		o.Reason = "what was found is known"
 	case s.alone:
 		o.Reason = "one goroutine, hence one schedule"
+	case s.all.Kind != "" && s.all.Get("gap") == "" && s.opts.Strategy == wire.Bounded:
+		o.Reason = finding.NoProof + fmt.Sprintf("all schedules with up to %d preemptions were explored: %d", s.opts.Depth, s.all.GetUint("explored"))
 	case s.all.Kind != "" && s.all.Get("gap") == "":
 		o.Reason = fmt.Sprintf("schedules that differ in more than the order of independent steps: %d, all explored", s.all.GetUint("explored"))
 		o.Exhausted = true
 	case s.all.Kind != "":
 		o.Reason = finding.NoProof + s.all.Get("gap")
-	case s.opts.Strategy == wire.Exhaustive:
+	case wire.Systematic(s.opts.Strategy):
 		o.Reason = finding.NoProof + "there are more schedules"
+	case s.Settled():
+		o.Reason = "settled: in the last nine tenths of its executions no two operations met that had not met before"
 	}
 	if note := s.freshNote(); note != "" && o.Verdict != finding.Unknown && o.Reason == "" {
 		o.Reason = note

@@ -13,7 +13,7 @@ import (
 // to blame for it. Races that are confirmed stay. It
 // reports false if that is not possible, or is so already.
 func (s *Session) turnFresh(why string) bool {
-	if s.fresh != "" || s.opts.Strategy == wire.Exhaustive {
+	if s.fresh != "" || wire.Systematic(s.opts.Strategy) {
 		return false
 	}
 	s.fresh = why
@@ -26,6 +26,7 @@ func (s *Session) turnFresh(why string) bool {
 	}
 	s.held = races
 	s.passed, s.cut, s.limit = 0, 0, ""
+	s.all, s.last, s.pairs = wire.Record{}, 0, 0
 	s.ended, s.alone, s.lone = false, false, 0
 	return true
 }
@@ -48,7 +49,7 @@ func (s *Session) repeats(ctx context.Context, c candidate) (bool, error) {
 	}
 	job := s.opts.job(wire.Replay, s.test)
 	job.Fresh = true
-	t, err := s.replayJob(ctx, job, c.seed, c.execution, c.decisions)
+	t, err := s.replayJob(ctx, job, c)
 	if err != nil {
 		return false, err
 	}

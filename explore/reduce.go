@@ -161,7 +161,7 @@ type reducer struct {
 
 func (r *reducer) job() *wire.Job {
 	job := r.s.opts.job(wire.Reduce, r.s.test)
-	job.Seed, job.What, job.Key, job.MaxTurns = r.c.seed, r.c.what, r.c.key, reduceTurns
+	job.Strategy, job.Seed, job.What, job.Key, job.MaxTurns = r.c.strategy, r.c.seed, r.c.what, r.c.key, reduceTurns
 	job.MaxTime = min(job.MaxTime, int64(time.Second))
 	job.Until = r.until.UnixNano()
 	return job

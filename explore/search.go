@@ -40,9 +40,22 @@ const (
 	proofTime = 10 * time.Second // and the replays of what it found
 )
 
+// maxAttempts is how many processes may begin a search over all schedules
+// under the automatic strategy. What one has explored is lost with it.
+const maxAttempts = 3
+
 // process makes executions in one process, up to number last.
 func (s *Session) process(ctx context.Context, last uint64, until time.Time) error {
 	job := s.opts.job(wire.Search, s.test)
+	if s.last > 0 {
+		last = min(last, s.last)
+	}
+	if job.Strategy == wire.Auto {
+		if s.attempts == 0 || s.last > 0 || s.fresh != "" || len(s.found)+len(s.held) > 0 {
+			job.Strategy = "mix"
+		}
+		s.attempts = max(s.attempts-1, 0)
+	}
 	job.First, job.Last, job.Until = s.next, last, until.UnixNano()
 	if job.Fresh = s.fresh != ""; job.Fresh {
 		job.Last = job.First
@@ -73,7 +86,9 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		case "logfull":
 			s.logFull = true
 		case "exhausted":
-			s.all, finished, s.ended = r, true, true
+			s.all, finished, s.last = r, true, r.GetUint("last")
+		case "large":
+			s.attempts = 0
 		case "slow":
 			finished = true
 			if s.turnFresh("one takes long") {
@@ -100,6 +115,9 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 	h := p.header()
 	s.executions, s.steps = before.executions+h.Executions, before.steps+h.TotalSteps
 	s.passed, s.cut = before.passed+h.Passed, before.cut+h.Unknown
+	if h.Pairs > s.pairs {
+		s.pairs, s.novel = h.Pairs, before.executions+h.Novel
+	}
 	s.tick(Progress{s.executions, s.steps})
 	if s.Skipped() {
 		s.ended = true
@@ -109,6 +127,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		s.patience = max(2*s.patience, overrun) // a test that takes long gets longer slices
 	}
 	s.next = h.Execution + 1
+	s.ended = s.ended || s.last > 0 && s.next > s.last
 	if !finished {
 		if c, ok := s.died(p, h); ok {
 			cands = append(cands, c)
@@ -169,7 +188,7 @@ func (s *Session) died(p *process, h wire.Header) (candidate, bool) {
 		}
 		return candidate{
 			what: "panic", key: hashText(panicKey(cr)), execution: h.Execution, seed: h.Seed,
-			strategy: s.opts.Strategy, decisions: wire.EncodeDecisions(d),
+			strategy: h.StrategyName(), decisions: wire.EncodeDecisions(d),
 		}, true
 	default:
 		s.broken = fmt.Sprintf("the test ended its process (%v) in execution %d", p.state, h.Execution)

@@ -67,15 +67,15 @@ func hexList(s string) (list []uint64) {
 	return list
 }
 
-// replay runs one execution by its decisions in a fresh process.
-func (s *Session) replay(ctx context.Context, seed, execution uint64, decisions string) (*trace, error) {
+// replay runs the execution of c by its decisions in a fresh process.
+func (s *Session) replay(ctx context.Context, c candidate) (*trace, error) {
 	job := s.opts.job(wire.Replay, s.test)
 	job.Fresh = s.fresh != ""
-	return s.replayJob(ctx, job, seed, execution, decisions)
+	return s.replayJob(ctx, job, c)
 }
 
-func (s *Session) replayJob(ctx context.Context, job *wire.Job, seed, execution uint64, decisions string) (*trace, error) {
-	job.Seed, job.First, job.Last, job.Decisions = seed, execution, execution, decisions
+func (s *Session) replayJob(ctx context.Context, job *wire.Job, c candidate) (*trace, error) {
+	job.Strategy, job.Seed, job.First, job.Last, job.Decisions = c.strategy, c.seed, c.execution, c.execution, c.decisions
 	t := &trace{symbols: s.symbols, objects: map[int]object{}, maps: map[uint64]object{}}
 	p, err := s.program.run(ctx, job, nil, func(r wire.Record) error {
 		switch r.Kind {

@@ -5,7 +5,7 @@
 // Today the one source is exploration: every test of every package runs under
 // the controlled scheduler. Tests share the budget fairly. Each gets a first
 // look as soon as its package is built; what is left goes in rounds to those
-// that have had least. A source of static findings would add to the same
+// that have had least, but for those that are proved or settled. A source of static findings would add to the same
 // [Hunt.add].
 //
 // A finding is reported once, whichever tests meet its cause. What cannot be
@@ -316,7 +316,7 @@ func (h *Hunt) work(ctx context.Context) {
 		h.mu.Lock()
 		t.spent += time.Since(began)
 		t.looked, t.busy = true, false
-		t.done = t.session.Done() || err != nil || h.opts.Execs > 0 && uint64(t.session.Outcome().Executions) >= h.opts.Execs
+		t.done = err != nil || t.session.Done() || h.enough(t.session)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = errOverBudget
 		}
@@ -326,6 +326,15 @@ func (h *Hunt) work(ctx context.Context) {
 		h.show()
 		h.wake.Broadcast()
 	}
+}
+
+// enough reports whether a test has had the executions that were asked for, or,
+// if it shares a budget with others, whether more would hardly show anything.
+func (h *Hunt) enough(s *explore.Session) bool {
+	if h.opts.Execs > 0 {
+		return uint64(s.Outcome().Executions) >= h.opts.Execs
+	}
+	return s.Settled()
 }
 
 var errOverBudget = errors.New("the budget was spent before it could be explored")

@@ -18,6 +18,9 @@
 // time that moved while goroutines could run, prefixes that did not repeat) it
 // says in [Search.Gap].
 //
+// [Bounded] is the other search that enumerates: all schedules with few
+// preemptions, whatever their steps depend on.
+//
 // The package is compiled into the standard library of the tested program, like
 // package strategy. Choose neither allocates nor uses maps; Learn does, and
 // must be called outside of the world.

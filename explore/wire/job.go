@@ -14,9 +14,17 @@ const (
 	Symbols = "symbols" // no execution: names for program counters and addresses
 )
 
-// Exhaustive is the strategy that explores all schedules. It has more than
-// others to decide, and learns from each execution.
-const Exhaustive = "dpor"
+// Strategies that package strategy does not make.
+const (
+	Auto       = "auto"    // a mix of random ones and, for small tests, Exhaustive
+	Exhaustive = "dpor"    // all schedules, but for the order of independent steps
+	Bounded    = "bounded" // all schedules with few preemptions
+)
+
+// Systematic reports whether executions under a strategy enumerate schedules.
+// They have more than others to decide: which ready case a select takes. What
+// the program draws is the same in each, and the strategy learns from each.
+func Systematic(strategy string) bool { return strategy == Exhaustive || strategy == Bounded }
 
 // Job is what the test's side is to do.
 type Job struct {

@@ -44,6 +44,19 @@ type Header struct {
 	TotalSteps uint64
 	Passed     uint64 // executions in which the test passed
 	Unknown    uint64 // executions cut short by a limit
+	Pairs      uint64 // pairs of operations that have met; see package detect
+	Novel      uint64 // Executions when the last of them was new
+	Strategy   [16]byte
+}
+
+// StrategyName returns the strategy of the execution that runs or ran last, as
+// in a candidate's record; "" before the first.
+func (h *Header) StrategyName() string {
+	name := string(h.Strategy[:])
+	if i := strings.IndexByte(name, 0); i >= 0 {
+		name = name[:i]
+	}
+	return name
 }
 
 // Reasons why an execution ended.

@@ -16,9 +16,11 @@ func newExplore(s *session) *cobra.Command {
 		Long: `Explore runs tests of one package under a controlled scheduler for a given number
 of executions each. With the same seed it makes the same executions.
 
-The strategy dpor explores all schedules of a small test, but for the order of
-steps that do not depend on each other. If it comes to its end and nothing was
-found, the test is proved clean for its inputs; the summary says so.`,
+The strategy auto mixes random ones and, by turns with them, explores all
+schedules of a small test, but for the order of steps that do not depend on each
+other. If that comes to its end and nothing was found, the test is proved clean
+for its inputs; the summary says so. The strategy dpor does only that, and
+bounded explores all schedules with at most --depth preemptions.`,
 		Example: "  ghostread explore ./store --run TestEvict --execs 10000 --strategy pct --seed 7",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

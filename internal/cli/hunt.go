@@ -34,8 +34,8 @@ type exploring struct {
 func (x *exploring) flags(f *pflag.FlagSet) {
 	e := &x.hunt.Explore
 	f.StringVar(&x.run, "run", "", "explore only tests whose names match this `regexp`")
-	f.StringVar(&e.Strategy, "strategy", "mix", "who goes on: "+strings.Join(explore.Strategies, ", "))
-	f.IntVar(&e.Depth, "depth", 3, "how many ordering constraints strategy pct aims at")
+	f.StringVar(&e.Strategy, "strategy", explore.Strategies[0], "who goes on: "+strings.Join(explore.Strategies, ", "))
+	f.IntVar(&e.Depth, "depth", 3, "how many ordering constraints strategy pct aims at, and preemptions bounded allows")
 	f.Uint64Var(&e.Seed, "seed", 1, "searches with the same seed make the same executions")
 	f.BoolVar(&e.Short, "short", false, "run the short form of tests that have one, as go test -short does")
 	f.Uint64Var(&e.MaxSteps, "max-steps", 1_000_000, "scheduling points with a choice that are explored in an execution; it then goes on in one order")

@@ -103,7 +103,8 @@ type loop struct {
 	head     *wire.Header
 	config   config
 	strategy strategy.Strategy
-	all      *dpor.Search // the strategy, if it is to explore all schedules
+	by       portfolio // which strategy each execution of a search runs under
+	pairs    *detect.Pairs
 	detector *detect.Detector
 	seen     map[uint64]int // how often a candidate with this key was met
 	out      output
@@ -148,13 +149,11 @@ func (l *loop) open() error {
 	c.dec = unsafe.Slice((*int32)(unsafe.Pointer(&shared[wire.HeaderBytes])), j.MaxDecisions)
 	events := shared[min(wire.HeaderBytes+4*j.MaxDecisions, len(shared)-1):]
 	c.capture = j.Mode == wire.Replay
-	c.cases = j.Strategy == wire.Exhaustive
-	c.whole = c.cases
-	c.logging = j.Race || c.capture || c.whole
+	l.systematic(j.Strategy)
 	if c.capture {
 		c.stacks = unsafe.Pointer(&events[j.MaxEvents*eventBytes])
 		c.maxWords = uint64(j.MaxWords)
-	} else if c.logging {
+	} else if c.logging || j.Strategy == wire.Auto {
 		events, err = syscall.Mmap(-1, 0, j.MaxEvents*eventBytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 		if err != nil {
 			return os.NewSyscallError("mmap event log", err)
@@ -184,6 +183,8 @@ func (l *loop) run(n, seed uint64) *config {
 	runtimeClearPools()
 	l.config.seed = seed
 	l.strategy.Begin(seed)
+	l.head.Strategy = [16]byte{}
+	copy(l.head.Strategy[:], l.strategyName())
 	runtimeRun(unsafe.Pointer(&l.config))
 	l.strategy.End(l.head.Steps)
 	return &l.config
@@ -236,32 +237,29 @@ func (l *loop) search() {
 	if l.skipped {
 		return
 	}
-	if !j.Fresh && l.config.reason == wire.Time && j.Strategy != wire.Exhaustive {
+	if !j.Fresh && l.config.reason == wire.Time && !wire.Systematic(j.Strategy) {
 		send(wire.Record{Kind: "slow"})
 		return
 	}
-	s, ok := strategy.New(j.Strategy, j.Depth)
-	switch {
-	case j.Strategy == wire.Exhaustive:
-		l.all = dpor.New()
-		s = l.all
-	case !ok:
+	if !l.by.init(j) {
 		complain("unknown strategy " + strconv.Quote(j.Strategy))
 		return
 	}
-	if m, ok := s.(*strategy.Mix); ok && j.Fresh {
+	if m, ok := l.by.sampler.(*strategy.Mix); ok && j.Fresh {
 		m.Skip(j.First - 1)
 	}
-	l.strategy = s
 	l.alone = true
+	l.pairs = new(detect.Pairs)
 	parent := os.Getppid()
-	for n := j.First; n <= j.Last; n++ {
+	last := j.Last
+	for n := j.First; n <= last; n++ {
 		if n > j.First && j.Until != 0 && time.Now().UnixNano() > j.Until {
 			break
 		}
 		if n&255 == 0 && os.Getppid() != parent {
 			os.Exit(2) // whoever asked was killed
 		}
+		l.take(n - j.First)
 		c := l.run(n, l.seedOf(n))
 		if j.Fresh {
 			l.first(c)
@@ -269,15 +267,16 @@ func (l *loop) search() {
 		l.look(c)
 		l.head.TotalSteps += l.head.Steps
 		l.head.Executions++
+		l.meet(c, n-j.First)
 		l.alone = l.alone && c.goroutines == 1
 		if l.alone && (n-j.First >= aloneAfter || j.Fresh) {
 			send(wire.Record{Kind: "alone"})
 			return
 		}
-		if l.all != nil && l.learn(c) {
-			return
+		if end := l.learn(c); end > 0 {
+			last = min(last, end)
 		}
-		if l.tired() && n < j.Last {
+		if l.tired() && n < last {
 			send(wire.Record{Kind: "again"}.Uint("next", n+1))
 			return
 		}
@@ -395,6 +394,10 @@ func (l *loop) leaks(c *config) {
 
 // cutShort counts an execution that says nothing about how the test ends.
 func (l *loop) cutShort(c *config, reason int) {
+	if l.trying() {
+		l.leaked += int(c.goroutines)
+		return
+	}
 	l.head.Unknown++
 	l.leaked += int(c.goroutines)
 	if key := hash(7, uint64(reason), 0); l.seen[key] == 0 {
@@ -430,12 +433,15 @@ func (l *loop) candidate(kind string, key uint64, r wire.Record) {
 
 // strategyName says which strategy the execution ran under.
 func (l *loop) strategyName() string {
-	if m, ok := l.strategy.(*strategy.Mix); ok {
-		name, depth := m.Current()
+	switch s := l.strategy.(type) {
+	case *strategy.Mix:
+		name, depth := s.Current()
 		if name == "pct" {
 			return "pct" + strconv.Itoa(depth)
 		}
 		return name
+	case *dpor.Search:
+		return wire.Exhaustive
 	}
 	return l.job.Strategy
 }
