@@ -197,7 +197,7 @@ func (l *loop) warmup() {
 		return
 	}
 	l.strategy = strategy.NewReplay(nil)
-	if l.job.Mode == wire.Search && l.job.Strategy != wire.Exhaustive {
+	if l.job.Mode == wire.Search && !wire.Systematic(l.job.Strategy) {
 		l.config.maxTime = min(l.job.MaxTime, warmupTime)
 		defer func() { l.config.maxTime = l.job.MaxTime }()
 	}
