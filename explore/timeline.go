@@ -24,6 +24,8 @@ func (t *trace) shown(near ...int) (list []int) {
 			continue // order, not operations
 		case k == event.Alloc || k == event.TimerDone || k == event.Wake || k == event.Block:
 			continue // seen in spans and edges
+		case t.events[i].IsCase():
+			continue // the select is shown
 		}
 		list = append(list, i)
 	}
@@ -208,7 +210,7 @@ func (b *timelineBuilder) spans(lanes map[int32]bool) {
 			run(i + 1)
 			running = -1
 		}
-		if e.Kind >= event.ChanSend && e.Kind <= event.GC {
+		if e.Kind >= event.ChanSend && e.Kind <= event.GC && !e.IsCase() {
 			last[e.G] = i
 		}
 	}

@@ -46,16 +46,26 @@ type goroutine struct {
 	created  uint64
 	channels []uint64 // that it waits on
 	stack    []uint64
+	counter  int     // of the WaitGroup that it waits for
+	holders  []int32 // goroutines that can reach what it waits for; 0 stands for package variables
+	counted  bool    // holders is known
 }
 
 func readGoroutine(r wire.Record) goroutine {
-	return goroutine{
+	g := goroutine{
 		id: int32(r.GetInt("id")), born: int32(r.GetInt("born")),
 		hopeless: r.Get("hopeless") == "true", waiting: r.Get("waiting") == "true",
 		key: r.GetUint("key"), reason: r.Get("reason"), kind: event.Kind(r.GetInt("kind")),
 		obj: r.GetUint("obj"), created: r.GetUint("created"),
 		channels: hexList(r.Get("channels")), stack: hexList(r.Get("stack")),
+		counter: int(r.GetInt("counter")), counted: r.Get("holders") != "" && r.Get("holders") != "?",
 	}
+	for f := range strings.FieldsSeq(r.Get("holders")) {
+		if id, err := strconv.ParseInt(f, 10, 32); err == nil {
+			g.holders = append(g.holders, int32(id))
+		}
+	}
+	return g
 }
 
 func hexList(s string) (list []uint64) {
@@ -158,6 +168,9 @@ func (t *trace) name(ctx context.Context, events []int) error {
 			pcs[pc] = true
 		}
 		pcs[g.created] = true
+		if q, ok := t.typeAt(len(t.events), g.obj); ok && isLock(g.kind) {
+			types[q] = true
+		}
 	}
 	return t.symbols.resolve(ctx, slices.Sorted(maps.Keys(pcs)),
 		slices.SortedFunc(maps.Keys(types), func(a, b typeQuery) int {
@@ -226,12 +239,17 @@ func (t *trace) typeOf(i int) (typeQuery, bool) {
 	if !e.Kind.IsMemory() {
 		return typeQuery{}, false
 	}
-	j := t.allocation(i, e.Addr)
+	return t.typeAt(i, e.Addr)
+}
+
+// typeAt asks what is at addr when event i happens.
+func (t *trace) typeAt(i int, addr uint64) (typeQuery, bool) {
+	j := t.allocation(i, addr)
 	if j < 0 {
 		return typeQuery{}, false
 	}
 	a := &t.events[j]
-	return typeQuery{a.Aux, uint64(a.Size), e.Addr - a.Addr}, a.Aux != 0
+	return typeQuery{a.Aux, uint64(a.Size), addr - a.Addr}, a.Aux != 0
 }
 
 // lookBack is how many events of a goroutine may lie between the read of a

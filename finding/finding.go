@@ -50,6 +50,15 @@ const (
 	Unknown Verdict = "unknown"
 )
 
+// Wait is an edge of the graph of who waits for whom at the end of an
+// execution.
+type Wait struct {
+	From  int    `json:"from"`            // lane of who waits
+	To    int    `json:"to,omitempty"`    // of who could end that; 0: nobody is left who could
+	For   string `json:"for"`             // "mu", "channel done"
+	Cycle bool   `json:"cycle,omitempty"` // it is a part of a cycle
+}
+
 // Position is a place in a source file. Line and Col count from 1; 0 means
 // not known.
 type Position struct {
@@ -172,6 +181,7 @@ type Finding struct {
 	Source      string     `json:"source"` // "explore", "vet", ...
 	Subject     Subject    `json:"subject"`
 	Evidence    []Evidence `json:"evidence,omitempty"`
+	Waits       []Wait     `json:"waits,omitempty"`      // who waits for whom, those of a cycle first and in its order
 	Message     string     `json:"message,omitempty"`    // what the program itself said: panic text, test log
 	Executions  int        `json:"executions,omitempty"` // it took to find it, counted from 1
 	AlsoIn      []string   `json:"also_in,omitempty"`    // other tests that meet the same cause

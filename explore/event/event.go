@@ -43,7 +43,7 @@ const (
 // Operations: scheduling points that name what the goroutine is about to do.
 // They carry no order of their own; the happens-before events that follow do.
 const (
-	ChanSend Kind = iota + 32
+	ChanSend Kind = iota + 32 // Aux is 1 for a case of the Select before it; likewise ChanRecv
 	ChanRecv
 	ChanClose
 	Select // Addr is 0; Size is the number of cases
@@ -68,7 +68,7 @@ const (
 // Life of goroutines, timers and memory.
 const (
 	Spawn     Kind = iota + 64 // Aux is the id of the new goroutine
-	Exit                       // the goroutine ended
+	Exit                       // the goroutine ended; PC is where the last of the program's functions returned, while stacks are captured
 	Block                      // the goroutine parked; Aux is the runtime's wait reason
 	Wake                       // the goroutine G made goroutine Aux runnable
 	TimerFire                  // virtual time reached the timer at Addr; G is 0; Aux is the virtual time in ns
@@ -106,6 +106,10 @@ func (k Kind) IsMemory() bool { return k >= Read && k <= MapWrite }
 
 // IsAtomic reports whether k is an operation of sync/atomic.
 func (k Kind) IsAtomic() bool { return k >= AtomicLoad && k <= AtomicRMW }
+
+// IsCase reports whether e is a case of a select, which the goroutine may take
+// or not.
+func (e *Event) IsCase() bool { return (e.Kind == ChanSend || e.Kind == ChanRecv) && e.Aux == 1 }
 
 // IsLock reports whether k is an operation on a mutex. It touches the mutex as
 // an atomic write does: a plain access to the mutex that is not ordered with it

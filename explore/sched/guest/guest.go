@@ -463,8 +463,9 @@ func (l *loop) replay() {
 	at, times := s.Diverged()
 	list := l.stuck(c)
 	hopeless(list)
+	holders := references(list)
 	for i := range list {
-		send(list[i].record())
+		send(list[i].record().Int("counter", list[i].counter()).With("holders", holders[i]))
 	}
 	send(wire.Record{Kind: "replayed"}.Int("reason", int64(c.reason)).Uint("hash", l.head.Hash).
 		Int("diverged", int64(times)).Int("at", int64(at)).Int("used", int64(s.Used())).

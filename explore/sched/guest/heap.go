@@ -2,7 +2,10 @@
 
 package guest
 
-import "unsafe"
+import (
+	"strconv"
+	"unsafe"
+)
 
 // Provided by package runtime (ghostread_heap.go there).
 
@@ -117,4 +120,55 @@ func (w *walk) has(p uintptr) bool {
 		}
 	}
 	return false
+}
+
+// maxHolders bounds references: it walks the heap once for each goroutine.
+const maxHolders = 24
+
+// references returns, for each of list that waits, the ids of the goroutines of
+// list that can reach something it waits for, itself included, separated by
+// spaces; 0 stands for package variables. "?" means that there are too many
+// goroutines to find out, "" that the goroutine does not wait for an object. It
+// takes time linear in the heap for each goroutine.
+func references(list []goroutine) []string {
+	holders := make([]string, len(list))
+	stacks := map[int32][2]uintptr{}
+	gs := map[uintptr]bool{}
+	runtimeStacks(func(gp uintptr, id int32, driver bool, lo, hi uintptr) {
+		base, _, _ := runtimeObject(gp)
+		gs[base] = true
+		if id != 0 {
+			stacks[id] = [2]uintptr{lo, hi}
+		}
+	})
+	look := func(id int32, from ...[2]uintptr) {
+		w := &walk{seen: map[uintptr]bool{}, gs: gs, work: from}
+		if id == 0 {
+			w.vars = append(w.vars, from...)
+		}
+		w.drain()
+		for i := range list {
+			if g := &list[i]; g.parked() && w.reaches(g) {
+				if holders[i] != "" {
+					holders[i] += " "
+				}
+				holders[i] += strconv.Itoa(int(id))
+			}
+		}
+	}
+	if len(list) > maxHolders {
+		for i := range list {
+			holders[i] = "?"
+		}
+		return holders
+	}
+	var vars [][2]uintptr
+	runtimeRoots(func(lo, hi uintptr) { vars = append(vars, [2]uintptr{lo, hi}) })
+	look(0, vars...)
+	for i := range list {
+		if s, ok := stacks[list[i].id]; ok {
+			look(list[i].id, s)
+		}
+	}
+	return holders
 }

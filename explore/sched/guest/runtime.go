@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"internal/ghostread/event"
 	"internal/ghostread/strategy"
 	"internal/ghostread/wire"
 	"strconv"
@@ -133,4 +134,13 @@ func (g *goroutine) record() wire.Record {
 		b = strconv.AppendUint(b, uint64(pc), 16)
 	}
 	return r.With("stack", string(b))
+}
+
+// counter returns what a WaitGroup that g waits for still waits for: the upper
+// half of its state, which is its first word (sync/waitgroup.go).
+func (g *goroutine) counter() int64 {
+	if !g.waiting || g.kind != uint8(event.WaitGroupWait) {
+		return 0
+	}
+	return int64(*(*uint64)(unsafe.Pointer(^g.obj))) >> 32
 }

@@ -51,7 +51,11 @@ func racefuncenter(callpc uintptr) {}
 func racefuncenterfp(fp uintptr) {}
 
 //go:nosplit
-func racefuncexit() {}
+func racefuncexit() {
+	if ghost.capture {
+		ghostFuncExit(sys.GetCallerPC())
+	}
+}
 
 // Called by the runtime and, through linkname, by internal/race.
 

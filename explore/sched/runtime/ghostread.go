@@ -43,6 +43,8 @@ type ghostG struct {
 	pc     uintptr
 	born   int32  // id of the goroutine that started it; -1: it is older than the world
 	chance uint64 // its own random stream, where schedules are to be compared
+
+	exit uintptr // pc at which the program's function that returned last did so; while stacks are captured
 }
 
 // Why a world ended. The values are part of package wire; TestReasons in
@@ -252,12 +254,22 @@ func ghostExitG(gp *g) {
 	}
 	ghost.all[gp.ghost.id] = 0
 	if ghost.whole {
-		ghostLog(gkExit, gp.ghost.id, 0, 0, 0, 0)
+		ghostLog(gkExit, gp.ghost.id, 0, 0, gp.ghost.exit, 0)
 	}
 	if gp.ghost.id == 1 {
 		ghost.rootDone = true
 	}
 	gp.ghost = ghostG{}
+}
+
+// ghostFuncExit is called at the end of each function while stacks are
+// captured: the last one of a goroutine says where it ended.
+//
+//go:nosplit
+func ghostFuncExit(pc uintptr) {
+	if gp := getg(); ghostActive && gp == gp.m.curg && gp.ghost.world == ghost.world && !ghostStd(pc) {
+		gp.ghost.exit = pc
+	}
 }
 
 // ghostEnqueue takes a goroutine that became runnable. It reports false for
@@ -678,27 +690,28 @@ func ghostProcs(n int) int {
 // ghostSelect is called when the cases of a select are in order. Where all
 // schedules are explored, it puts the one first that is decided upon; the
 // strategy is asked with the numbers, from 1, of those that are ready. Nothing
-// can become ready or stop being so before selectgo looks itself.
+// can become ready or stop being so before selectgo looks itself. While stacks
+// are captured it only notes what the cases are.
 func ghostSelect(order []uint16, cases []scase, nsends int) {
-	if !ghost.cases || !ghostMine() {
+	if !ghost.cases && !ghost.capture || !ghostMine() {
 		return
 	}
 	id, ready := getg().ghost.id, 0
 	for i, k := range order {
 		c, send := cases[k].c, int(k) < nsends
-		if !ghost.capture {
-			kind := uint8(gkChanRecv)
-			if send {
-				kind = gkChanSend
-			}
-			ghostLog(kind, id, uintptr(unsafe.Pointer(c)), 0, 0, 0)
+		kind := uint8(gkChanRecv)
+		if send {
+			kind = gkChanSend
 		}
+		ghostLog(kind, id, uintptr(unsafe.Pointer(c)), 0, 0, 1)
 		if c.closed != 0 || send && (c.recvq.first != nil || c.qcount < c.dataqsiz) || !send && (c.sendq.first != nil || c.qcount > 0) {
-			order[ready], order[i] = k, order[ready]
+			if ghost.cases {
+				order[ready], order[i] = k, order[ready]
+			}
 			ready++
 		}
 	}
-	if ready < 2 {
+	if !ghost.cases || ready < 2 {
 		return
 	}
 	pick := int32(0)
