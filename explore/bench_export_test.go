@@ -39,3 +39,10 @@ func (s *Session) once(ctx context.Context, job *wire.Job) (Run, error) {
 	peak := p.state.SysUsage().(*syscall.Rusage).Maxrss << 10
 	return Run{h.Executions, h.TotalSteps, h.Events, peak}, nil
 }
+
+// Digest stands for the executions that were made, each with its number and
+// schedule.
+func (s *Session) Digest() uint64 { return s.digest }
+
+// Left is how many executions are left up to number last.
+func (s *Session) Left(last uint64) uint64 { return s.left(last) }

@@ -42,6 +42,10 @@ type Options struct {
 	Wall     time.Time     // what the wall clock says at the start of each execution; default: now, to the second
 	Replays  string        // directory for replay files; "" for none
 
+	// Repeatable makes a slice of time end with a block of executions, if that
+	// takes no longer than 10 s: then the executions do not depend on time.
+	Repeatable bool
+
 	whole bool // keep schedules as they were found; for measurements
 }
 
@@ -116,6 +120,7 @@ type Session struct {
 	steps      uint64
 	passed     uint64
 	cut        uint64 // executions that a limit ended
+	digest     uint64 // of all executions; see wire.Header
 	limit      string // the first of them, in words
 	warm       wire.Record
 	ended      bool // nothing more to explore
@@ -141,6 +146,12 @@ type Session struct {
 	plain      *plainRun
 	elapsed    time.Duration
 	symbols    *symbols
+
+	// See parallel.go.
+	width   int                    // processes at a time
+	rests   []uint64               // where blocks go on that were begun and not finished
+	tickets string                 // of a part: the file that says which block is next
+	gather  map[uint64][]candidate // of a part: what is to be confirmed, by key
 }
 
 // known is what became of candidates with one key.
@@ -194,18 +205,18 @@ func (s *Session) Skipped() bool { return s.warm.Get("skipped") == "true" }
 func (s *Session) Slice(ctx context.Context, execs uint64, until time.Time) error {
 	start := time.Now()
 	defer func() { s.elapsed += time.Since(start) }()
-	last := s.next + execs - 1
+	last := s.end(execs)
 	for {
 		fresh := s.fresh
-		if s.next <= last && !s.ended && time.Now().Before(until) {
-			if err := s.process(ctx, last, until); err != nil {
+		if s.left(last) > 0 && !s.ended && time.Now().Before(until) {
+			if err := s.run(ctx, last, until); err != nil {
 				return err
 			}
-		} else if err := s.settle(ctx, s.next > last); err != nil || s.fresh == fresh {
+		} else if err := s.settle(ctx, s.left(last) == 0); err != nil || s.fresh == fresh {
 			return err
 		}
 		if s.fresh != fresh {
-			last = s.next + execs - 1 // those so far tell little
+			last = s.end(execs) // those so far tell little
 		}
 	}
 }

@@ -25,6 +25,7 @@ func (s *Session) turnFresh(why string) bool {
 		}
 	}
 	s.held = races
+	s.rests = nil
 	s.passed, s.cut, s.limit = 0, 0, ""
 	s.all, s.last, s.pairs = wire.Record{}, 0, 0
 	s.ended, s.alone, s.lone = false, false, 0

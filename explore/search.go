@@ -56,7 +56,10 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		}
 		s.attempts = max(s.attempts-1, 0)
 	}
-	job.First, job.Last, job.Until = s.next, last, until.UnixNano()
+	job.First, job.Last, job.Until, job.Tickets = s.next, last, until.UnixNano(), s.tickets
+	job.Divide = s.width > 1
+	job.Grace = int64(s.extended(until).Sub(until))
+	until = s.extended(until)
 	if job.Fresh = s.fresh != ""; job.Fresh {
 		job.Last = job.First
 	}
@@ -118,6 +121,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 	if h.Pairs > s.pairs {
 		s.pairs, s.novel = h.Pairs, before.executions+h.Novel
 	}
+	s.digest += h.Digest
 	s.tick(Progress{s.executions, s.steps})
 	if s.Skipped() {
 		s.ended = true
@@ -126,18 +130,25 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 	if s.executions == before.executions || s.cut > before.cut {
 		s.patience = max(2*s.patience, overrun) // a test that takes long gets longer slices
 	}
-	s.next = h.Execution + 1
+	if h.Execution > 0 {
+		s.next = h.Execution + 1
+	}
 	s.ended = s.ended || s.last > 0 && s.next > s.last
 	if !finished {
 		if c, ok := s.died(p, h); ok {
 			cands = append(cands, c)
 		}
 	}
+	if s.fresh != "" && !job.Fresh {
+		cands = slices.DeleteFunc(cands, func(c candidate) bool { return stateful(c.what) })
+	}
+	return s.prove(ctx, cands, until)
+}
+
+// prove tries candidates, as long as there is time.
+func (s *Session) prove(ctx context.Context, cands []candidate, until time.Time) error {
 	for _, c := range cands {
-		if s.fresh != "" && !job.Fresh && stateful(c.what) {
-			continue
-		}
-		if time.Since(until) > proofTime && s.known[c.key] == nil {
+		if s.gather == nil && time.Since(until) > proofTime && s.known[c.key] == nil {
 			s.unchecked++ // the same candidate comes again, if there is another slice
 			continue
 		}
@@ -200,8 +211,13 @@ func (s *Session) died(p *process, h wire.Header) (candidate, bool) {
 // offers is how many executions are tried as proof of one candidate.
 const offers = 3
 
-// try replays a candidate unless its like is known already.
+// try replays a candidate unless its like is known already. A part of a search
+// keeps it instead.
 func (s *Session) try(ctx context.Context, c candidate) error {
+	if s.gather != nil {
+		s.keep(c)
+		return nil
+	}
 	k := s.known[c.key]
 	if k == nil {
 		k = new(known)

@@ -83,6 +83,7 @@ type Hunt struct {
 	stage     string
 	start     time.Time // of exploration
 	wake      *sync.Cond
+	running   int // processes that tests were given
 }
 
 // test is one test of one package on its way.
@@ -112,6 +113,7 @@ func Run(ctx context.Context, o Options, events Events) (finding.Summary, []find
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.NumCPU()
 	}
+	o.Explore.Repeatable = o.Explore.Repeatable || o.Budget == 0
 	if err := o.Explore.Validate(); err != nil {
 		return finding.Summary{}, nil, err
 	}
@@ -303,9 +305,16 @@ func (h *Hunt) work(ctx context.Context) {
 			h.wake.Broadcast()
 			return
 		}
+		if h.running >= h.opts.Jobs {
+			h.wake.Wait() // somebody has what would be ours
+			continue
+		}
 		if h.start.IsZero() {
 			h.start = time.Now()
 		}
+		n := h.spread(t)
+		t.session.Spread(n)
+		h.running += n
 		t.busy = true
 		slice, execs := h.share(t)
 		h.mu.Unlock()
@@ -314,6 +323,7 @@ func (h *Hunt) work(ctx context.Context) {
 		err := t.session.Slice(sliceCtx, execs, began.Add(slice))
 		cancel()
 		h.mu.Lock()
+		h.running -= n
 		t.spent += time.Since(began)
 		t.looked, t.busy = true, false
 		t.done = err != nil || t.session.Done() || h.enough(t.session)
@@ -373,6 +383,21 @@ func (h *Hunt) pick() (best *test) {
 		}
 	}
 	return best
+}
+
+// spread returns how many processes t may have: those that no other test waits
+// for.
+func (h *Hunt) spread(t *test) int {
+	if h.building {
+		return 1
+	}
+	n := h.opts.Jobs - h.running
+	for _, other := range h.tests {
+		if other != t && !other.busy && !other.done {
+			n--
+		}
+	}
+	return max(n, 1)
 }
 
 // share returns how long and how many executions t may have now.

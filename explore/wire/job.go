@@ -34,9 +34,12 @@ type Job struct {
 	Strategy string
 	Depth    int
 	Seed     uint64
-	First    uint64 // number of the first execution
+	First    uint64 // number of the first execution; 0, with Tickets: the first of a block that is still to be taken
 	Last     uint64
+	Tickets  string // file with the number of the next block that no process has taken; "": there is one process
+	Divide   bool   // end with a block that others may follow in any order
 	Until    int64  // ns since 1970; no execution starts later; 0: no end
+	Grace    int64  // ns after Until in which a block of executions may come to its end
 	MaxSteps uint64 // scheduling points with a choice, of one execution
 	MaxTime  int64  // ns of real time for one execution
 	Wall     int64  // what the wall clock says at the start of each execution, ns since 1970
@@ -65,10 +68,10 @@ type Job struct {
 // Encode writes the job as the text of a job file.
 func (j *Job) Encode() []byte {
 	r := Record{Kind: "job"}.With("mode", j.Mode).With("test", j.Test).With("shared", j.Shared).
-		With("strategy", j.Strategy).Int("depth", int64(j.Depth)).Uint("seed", j.Seed).
-		Uint("first", j.First).Uint("last", j.Last).Int("until", j.Until).
+		With("tickets", j.Tickets).With("strategy", j.Strategy).Int("depth", int64(j.Depth)).Uint("seed", j.Seed).
+		Uint("first", j.First).Uint("last", j.Last).Int("until", j.Until).Int("grace", j.Grace).
 		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
-		With("race", strconv.FormatBool(j.Race)).With("fresh", strconv.FormatBool(j.Fresh)).
+		With("race", strconv.FormatBool(j.Race)).With("divide", strconv.FormatBool(j.Divide)).With("fresh", strconv.FormatBool(j.Fresh)).
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
 		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).With("alone", strconv.FormatBool(j.Alone)).
 		With("turns", encodeInts(j.Turns)).With("cuts", encodeInts(j.Cuts)).
@@ -87,10 +90,10 @@ func DecodeJob(text string) (*Job, error) {
 		return nil, &SyntaxError{0, text}
 	}
 	j := &Job{
-		Mode: r.Get("mode"), Test: r.Get("test"), Shared: r.Get("shared"), Strategy: r.Get("strategy"),
+		Mode: r.Get("mode"), Test: r.Get("test"), Shared: r.Get("shared"), Tickets: r.Get("tickets"), Strategy: r.Get("strategy"),
 		Depth: int(r.GetInt("depth")), Seed: r.GetUint("seed"), First: r.GetUint("first"), Last: r.GetUint("last"),
-		Until: r.GetInt("until"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
-		Race: r.Get("race") == "true", Fresh: r.Get("fresh") == "true",
+		Until: r.GetInt("until"), Grace: r.GetInt("grace"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
+		Race: r.Get("race") == "true", Fresh: r.Get("fresh") == "true", Divide: r.Get("divide") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
 		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")), Alone: r.Get("alone") == "true",
 		Decisions: r.Get("decisions"),
@@ -140,6 +143,17 @@ func decodeInts(s string) (list []int32, err error) {
 	}
 	return list, nil
 }
+
+// Block is how many executions share what a strategy learns. A search goes
+// through its executions in blocks, each with a strategy that starts anew:
+// that is what makes an execution the same whichever process makes the others.
+const Block = 200
+
+// BlockOf is the block that execution n is in, counted from 0.
+func BlockOf(n uint64) uint64 { return (n - 1) / Block }
+
+// BlockEnd is the last execution of block k.
+func BlockEnd(k uint64) uint64 { return (k + 1) * Block }
 
 // SeedOf derives the seed of execution n. Executions of one search differ;
 // searches with the same seed are the same.

@@ -47,6 +47,7 @@ type Header struct {
 	Pairs      uint64 // pairs of operations that have met; see package detect
 	Novel      uint64 // Executions when the last of them was new
 	Strategy   [16]byte
+	Digest     uint64 // of what the executions were, whatever their order
 }
 
 // StrategyName returns the strategy of the execution that runs or ran last, as
@@ -58,6 +59,9 @@ func (h *Header) StrategyName() string {
 	}
 	return name
 }
+
+// Digest is what execution n, with the given hash, adds to Header.Digest.
+func Digest(n, hash uint64) uint64 { return SeedOf(hash, n) }
 
 // Reasons why an execution ended.
 const (

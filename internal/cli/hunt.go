@@ -42,7 +42,7 @@ func (x *exploring) flags(f *pflag.FlagSet) {
 	f.DurationVar(&e.MaxTime, "max-time", 10*time.Second, "real time after which an execution is cut short")
 	f.BoolVar(&e.NoRace, "no-race", false, "do not look for data races: faster, and finds less")
 	f.StringVar(&e.Replays, "replays", "ghostread-replays", "`directory` for replay files")
-	f.IntVarP(&x.hunt.Jobs, "jobs", "j", 0, "processes at a time; 0 means one for each CPU")
+	f.IntVarP(&x.hunt.Jobs, "jobs", "j", 0, "processes at a time, which share the tests, or one of them; 0 means one for each CPU")
 	f.StringSliceVar(&x.hunt.Tags, "tags", nil, "build tags")
 	f.StringVar(&x.hunt.Go, "go", "", "use this Go `release`, like 1.25.7, and download it if need be; \"\" means the one that the module uses")
 	f.StringVar(&x.format, "format", "text", "what is written to standard output: text, json, sarif or html")

@@ -55,6 +55,20 @@ func (t *portfolio) init(j *wire.Job) (ok bool) {
 	return true
 }
 
+// renew lets the sampler start anew, for the block of executions that goes on
+// with number n.
+func (t *portfolio) renew(j *wire.Job, n uint64) {
+	switch {
+	case t.sampler == nil:
+	case j.Strategy == wire.Auto || j.Strategy == "mix":
+		m := strategy.NewMix()
+		m.Skip(n - 1)
+		t.sampler = m
+	default:
+		t.sampler, _ = strategy.New(j.Strategy, j.Depth)
+	}
+}
+
 // take sets the strategy of the execution that comes n executions after the
 // first.
 func (l *loop) take(n uint64) {

@@ -25,7 +25,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 	"unsafe"
 )
 
@@ -245,21 +244,26 @@ func (l *loop) search() {
 		complain("unknown strategy " + strconv.Quote(j.Strategy))
 		return
 	}
-	if m, ok := l.by.sampler.(*strategy.Mix); ok && j.Fresh {
-		m.Skip(j.First - 1)
+	work, err := newBlocks(j)
+	if err != nil {
+		complain(err.Error())
+		return
 	}
-	l.alone = true
+	l.alone = j.First == 1 || j.Fresh
 	l.pairs = new(detect.Pairs)
 	parent := os.Getppid()
-	last := j.Last
-	for n := j.First; n <= last; n++ {
-		if n > j.First && j.Until != 0 && time.Now().UnixNano() > j.Until {
+	for made := uint64(0); ; made++ {
+		n, begins, ok := work.next()
+		if !ok {
 			break
+		}
+		if begins {
+			l.by.renew(j, n)
 		}
 		if n&255 == 0 && os.Getppid() != parent {
 			os.Exit(2) // whoever asked was killed
 		}
-		l.take(n - j.First)
+		l.take(made)
 		c := l.run(n, l.seedOf(n))
 		if j.Fresh {
 			l.first(c)
@@ -267,17 +271,18 @@ func (l *loop) search() {
 		l.look(c)
 		l.head.TotalSteps += l.head.Steps
 		l.head.Executions++
-		l.meet(c, n-j.First)
+		l.meet(c, made)
+		l.head.Digest += wire.Digest(n, l.head.Hash)
 		l.alone = l.alone && c.goroutines == 1
-		if l.alone && (n-j.First >= aloneAfter || j.Fresh) {
+		if l.alone && (made >= aloneAfter || j.Fresh) {
 			send(wire.Record{Kind: "alone"})
 			return
 		}
 		if end := l.learn(c); end > 0 {
-			last = min(last, end)
+			work.last = min(work.last, end)
 		}
-		if l.tired() && n < last {
-			send(wire.Record{Kind: "again"}.Uint("next", n+1))
+		if whole := work.whole(); (l.tired(whole) || whole && j.Divide && l.by.learner == nil) && work.more() {
+			send(wire.Record{Kind: "again"})
 			return
 		}
 	}
@@ -289,18 +294,21 @@ func (l *loop) search() {
 const (
 	collectAt = 24 << 20
 	freshAt   = 512 << 20
-	leakedAt  = 5000 // goroutines
+	leakedAt  = 5000  // goroutines
+	leakedMax = 20000 // in the middle of a block
 )
 
 // tired collects garbage when it is time, and reports whether so much is left
-// behind by earlier executions that a fresh process should go on.
-func (l *loop) tired() bool {
+// behind by earlier executions that a fresh process should go on. It is more
+// patient in the middle of a block of executions, whose strategy would have to
+// learn again.
+func (l *loop) tired(whole bool) bool {
 	if runtimeHeap() > l.live+collectAt {
 		runtime.GC()
 		runtimeFinalize()
 		l.live = runtimeHeap()
 	}
-	return l.leaked > leakedAt || l.live > freshAt
+	return l.leaked > leakedAt && (whole || l.leaked > leakedMax) || l.live > freshAt
 }
 
 // look finds the candidates of the execution that just ended.

@@ -34,7 +34,7 @@ func (l *loop) reduce() {
 		all = append(all, strategy.Turn{Of: t[0], At: t[1], To: t[2]})
 	}
 	for i := 0; i+1 < len(j.Cuts); i += 2 {
-		if i > 0 && (j.Until != 0 && time.Now().UnixNano() > j.Until || l.tired()) {
+		if i > 0 && (j.Until != 0 && time.Now().UnixNano() > j.Until || l.tired(true)) {
 			return
 		}
 		some := slices.Concat(all[:j.Cuts[i]], all[j.Cuts[i+1]:])

@@ -118,3 +118,27 @@ func TestRacy(t *testing.T) {
 	<-done
 	_ = b
 }
+
+// TestRare fails in one of some hundred executions: one goroutine has to see
+// another at two of its steps exactly.
+func TestRare(t *testing.T) {
+	var (
+		at   atomic.Int32
+		wg   sync.WaitGroup
+		seen [3]int32
+	)
+	wg.Go(func() {
+		for range 14 {
+			at.Add(1)
+		}
+	})
+	wg.Go(func() {
+		for i := range seen {
+			seen[i] = at.Load()
+		}
+	})
+	wg.Wait()
+	if seen == [3]int32{3, 7, 8} {
+		t.Errorf("saw %d", seen)
+	}
+}
