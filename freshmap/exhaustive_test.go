@@ -140,3 +140,70 @@ func TestAllSchedulesClear(t *testing.T) {
 	}
 	expect(t, m, 0, 0)
 }
+
+func TestAllSchedulesLoadAndShrink(t *testing.T) {
+	m := small(1)
+	m.Grow(20)
+	for m.Step() {
+	}
+	var v int
+	together(func() { v, _ = m.Load(0) }, func() { m.Shrink(); m.Step() })
+	if v != 10 {
+		t.Errorf("loaded %d while the map shrinks, want 10", v)
+	}
+	expect(t, m, 0, 10)
+}
+
+// A snapshot keeps what it saw first while a writer copies the segment for it.
+func TestAllSchedulesSnapshot(t *testing.T) {
+	m := small(1)
+	var v, w int
+	together(func() { m.Store(0, 20) }, func() {
+		s := m.Snapshot()
+		v, _ = s.Load(0)
+		w, _ = s.Load(0)
+		s.Close()
+	})
+	if v != w || v != 10 && v != 20 {
+		t.Errorf("a snapshot has %d and then %d, want 10 twice or 20 twice", v, w)
+	}
+	expect(t, m, 0, 20)
+}
+
+// Range visits what is there all the time, once.
+func TestAllSchedulesRange(t *testing.T) {
+	m := small(2)
+	visits := map[int]int{}
+	together(func() {
+		for k, v := range m.Range {
+			if visits[k]++; v != 10+k && v != 20 {
+				t.Errorf("visited %d with %d", k, v)
+			}
+		}
+	}, func() { m.Store(0, 20); m.Delete(1) })
+	if visits[0] != 1 || visits[1] > 1 {
+		t.Errorf("visits by key: %v, want one of 0 and at most one of 1", visits)
+	}
+}
+
+// A string is two words, which must not be read from two writes.
+func TestAllSchedulesStringValue(t *testing.T) {
+	m := freshmap.New[int, string](freshmap.WithManualSteps())
+	m.Store(0, "a")
+	var v string
+	together(func() { v, _ = m.Load(0) }, func() { m.Store(0, "bcd") })
+	if v != "a" && v != "bcd" {
+		t.Errorf(`loaded %q, want "a" or "bcd"`, v)
+	}
+}
+
+// A value of several words overwrites in place, between two buffers.
+func TestAllSchedulesWideValue(t *testing.T) {
+	m := freshmap.New[int, [3]uint64](freshmap.WithManualSteps())
+	m.Store(0, [3]uint64{1, 1, 1})
+	var v [3]uint64
+	together(func() { v, _ = m.Load(0) }, func() { m.Store(0, [3]uint64{2, 2, 2}); m.Store(0, [3]uint64{3, 3, 3}) })
+	if v[0] == 0 || v[0] != v[1] || v[1] != v[2] {
+		t.Errorf("loaded %v, want one of three values whole", v)
+	}
+}
