@@ -95,6 +95,37 @@ func outcomes(s finding.Summary) map[string]int {
 	return list
 }
 
+// TestEnough hunts in a test that has too many schedules for a proof and shows
+// nothing new after a while: it ends long before its budget. A strategy that
+// was asked for by name never has enough.
+func TestEnough(t *testing.T) {
+	o := hunt.Options{Budget: time.Hour, Run: regexp.MustCompile("^TestSmall$"), Patterns: []string{"../explore/testdata/bench"}}
+	summary, _, err := run(t, t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(summary.Outcomes) != 1 || summary.Outcomes[0].Verdict != finding.Clean || !strings.HasPrefix(summary.Outcomes[0].Reason, "settled: ") {
+		t.Errorf("got outcomes %+v, want one that is clean and settled", summary.Outcomes)
+	}
+	if n := summary.Executions; n < 50_000 {
+		t.Errorf("settled after %d executions, want 50,000 or more", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o.Explore.Strategy = "pct"
+	summary, _, err = run(t, ctx, o, func(p hunt.Progress) {
+		if p.Executions > 60_000 {
+			cancel()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(summary.Outcomes) != 1 || summary.Outcomes[0].Reason != "" {
+		t.Errorf("got outcomes %+v, want one that is not settled", summary.Outcomes)
+	}
+}
+
 func TestOneCauseIsOneFinding(t *testing.T) {
 	summary, found, err := run(t, t.Context(), hunt.Options{Execs: 50, Run: regexp.MustCompile("^TestO")}, nil, "shared")
 	if err != nil {
