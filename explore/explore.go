@@ -125,7 +125,7 @@ type Session struct {
 	warm       wire.Record
 	ended      bool // nothing more to explore
 	broken     string
-	external   bool
+	outside    uint64 // what executions touched that is not controlled
 	logFull    bool
 	coasted    bool // an execution met the limit of points with a choice
 	unrepeated int
@@ -233,14 +233,13 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 		Executions: int(s.executions),
 		Duration:   s.elapsed,
 		Verdict:    finding.Clean,
+
+		Uncontrolled: wire.Outside(s.outside),
 	}
 	for _, f := range s.found {
 		if !known(f.Fingerprint) {
 			o.Findings = append(o.Findings, f.Fingerprint)
 		}
-	}
-	if s.external {
-		o.Uncontrolled = append(o.Uncontrolled, "network or system calls")
 	}
 	switch {
 	case len(o.Findings) > 0:

@@ -21,6 +21,25 @@ var field = map[string]struct {
 	"TestStateFails":   {kinds: []finding.Kind{finding.Failure}},
 	"TestFirstPanics":  {kinds: []finding.Kind{finding.Panic}},
 	"TestAlwaysPanics": {reason: "fails without exploration too: panic: always"},
+
+	"TestExitSometimes": {kinds: []finding.Kind{finding.Panic}},
+	"TestExitZero":      {kinds: []finding.Kind{finding.Panic}},
+	"TestExitAlways":    {reason: "fails without exploration too: fatal error: the program exits with status 1"},
+
+	"TestNetServer":          {uncontrolled: []string{"network or pipes", "files"}},
+	"TestNetServerSlow":      {uncontrolled: []string{"network or pipes", "files"}},
+	"TestNetServerRace":      {kinds: []finding.Kind{finding.Race}, uncontrolled: []string{"network or pipes", "files"}},
+	"TestNetDeadline":        {uncontrolled: []string{"network or pipes", "files"}},
+	"TestChild":              {uncontrolled: []string{"network or pipes", "child processes", "files"}},
+	"TestChildTakesTime":     {uncontrolled: []string{"child processes", "files"}},
+	"TestChildKilled":        {uncontrolled: []string{"child processes", "files"}},
+	"TestChildSelf":          {uncontrolled: []string{"network or pipes", "child processes", "files"}},
+	"TestSignal":             {uncontrolled: []string{"signals"}},
+	"TestSignalOnly":         {uncontrolled: []string{"signals"}},
+	"TestSignalNone":         {kinds: []finding.Kind{finding.Deadlock}},
+	"TestFiles":              {uncontrolled: []string{"files"}},
+	"TestCollectorFinalizer": {uncontrolled: []string{"the garbage collector"}},
+	"TestCollectorWeak":      {uncontrolled: []string{"the garbage collector"}},
 }
 
 // TestField explores what tests of published modules do.
@@ -28,7 +47,11 @@ func TestField(t *testing.T) {
 	p, tests := compile(t, "testdata/field")
 	for _, test := range tests {
 		t.Run(test, func(t *testing.T) {
-			outcome, found := search(t, p, test, explore.Options{MaxTime: 5 * time.Second}, 20)
+			execs := uint64(20)
+			if test == "TestChildTakesTime" {
+				execs = 3 // of a quarter of a second
+			}
+			outcome, found := search(t, p, test, explore.Options{MaxTime: 5 * time.Second}, execs)
 			var kinds []finding.Kind
 			for _, f := range found {
 				kinds = append(kinds, f.Kind)

@@ -173,7 +173,7 @@ func (s *Session) absorb(part *Session) (cands []candidate) {
 	s.digest += part.digest
 	s.unchecked += part.unchecked
 	s.patience = max(s.patience, part.patience)
-	s.external = s.external || part.external
+	s.outside |= part.outside
 	s.coasted = s.coasted || part.coasted
 	s.logFull = s.logFull || part.logFull
 	s.ended = s.ended || part.ended

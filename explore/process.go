@@ -88,7 +88,7 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cmd := exec.CommandContext(ctx, p.Path, "-test.run=^$", "-test.timeout=0", "-test.parallel="+parallel, "-test.short="+strconv.FormatBool(job.Short))
+	cmd := exec.CommandContext(ctx, p.Path, "-test.run=^$", "-test.timeout=0", "-test.paniconexit0", "-test.parallel="+parallel, "-test.short="+strconv.FormatBool(job.Short))
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.Env = append(cmd.Env, wire.JobVariable+"="+jobFile, "PWD="+p.Dir, "GOTRACEBACK=single", "GOMAXPROCS=1")

@@ -82,8 +82,8 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 			if s.limit == "" {
 				s.limit = wire.Reason(int(r.GetInt("reason")))
 			}
-		case "external":
-			s.external = true
+		case "outside":
+			s.outside |= r.GetUint("what")
 		case "coasted":
 			s.coasted = true
 		case "logfull":
@@ -377,7 +377,7 @@ func (p Program) plain(ctx context.Context, test string, short bool) (*plainRun,
 	const limit = 10 * time.Second
 	ctx2, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx2, p.Path, "-test.run=^"+test+"$", "-test.timeout=0", "-test.short="+strconv.FormatBool(short))
+	cmd := exec.CommandContext(ctx2, p.Path, "-test.run=^"+test+"$", "-test.timeout=0", "-test.paniconexit0", "-test.short="+strconv.FormatBool(short))
 	cmd.Dir = p.Dir
 	cmd.Env = append(cmd.Environ(), p.Env...)
 	cmd.WaitDelay = time.Second

@@ -137,7 +137,7 @@ func (s *symbols) stack(pcs []uint64) (list []finding.Frame) {
 func recorder(fn string) bool {
 	switch fn {
 	case "runtime.goexit", "runtime.gopark", "runtime.goparkunlock", "runtime.mcall", "runtime.asyncPreempt",
-		"runtime.systemstack", "runtime.systemstack_switch", "runtime.newproc":
+		"runtime.systemstack", "runtime.systemstack_switch", "runtime.newproc", "os.runtime_beforeExit":
 		return true
 	}
 	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost", "testing.ghost", "internal/ghostread/", "internal/race.", "ghostatomic"} {

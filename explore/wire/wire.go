@@ -74,6 +74,27 @@ const (
 	Polling               // time had to be pushed on for a program that polls the clock
 )
 
+// What an execution can touch that is not controlled, as bits.
+const (
+	OutsideNet = 1 << iota
+	OutsideCall
+	OutsideChild
+	OutsideC
+	OutsideCollector
+	OutsideSignal
+	OutsideFile
+)
+
+// Outside names what the bits of mask stand for, in that order.
+func Outside(mask uint64) (names []string) {
+	for i, name := range [...]string{"network or pipes", "system calls that block", "child processes", "C code", "the garbage collector", "signals", "files"} {
+		if mask&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Reason says in words why an execution ended early.
 func Reason(r int) string {
 	switch r {

@@ -18,6 +18,7 @@ import (
 	"internal/ghostread/event"
 	"internal/ghostread/strategy"
 	"internal/ghostread/wire"
+	"internal/testlog"
 	"io"
 	"os"
 	"runtime"
@@ -110,6 +111,8 @@ type loop struct {
 	leaked   int
 	live     uint64 // bytes of the heap after the last collection
 	scratch  goroutine
+	outside  uint64 // what executions touched that is not controlled
+	files    files
 	alone    bool // no execution had more than one goroutine of the test
 
 	// Set by the body of the execution that ran last.
@@ -167,6 +170,7 @@ func (l *loop) open() error {
 	end := func(failed, skipped bool) { l.failed, l.skipped, l.returned = failed, skipped, true }
 	c.body = func() { l.test(&l.out, end) }
 	l.detector = detect.New()
+	testlog.SetLogger(&l.files)
 
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(-1) // collect between executions
@@ -358,9 +362,9 @@ func (l *loop) look(c *config) {
 		}
 		l.leaks(c)
 	}
-	if c.external && l.seen[5] == 0 {
-		l.seen[5]++
-		send(wire.Record{Kind: "external"})
+	if out := uint64(c.outside) | l.files.seen(); out&^l.outside != 0 {
+		l.outside |= out
+		send(wire.Record{Kind: "outside"}.Uint("what", l.outside))
 	}
 	if c.coasted && l.seen[9] == 0 {
 		l.seen[9]++
@@ -481,6 +485,26 @@ func (l *loop) replay() {
 		With("loose", strconv.FormatBool(c.loose)).With("external", strconv.FormatBool(c.external)).
 		With("full", strconv.FormatBool(c.full)).Int("goroutines", int64(c.goroutines)).
 		With("log", string(l.out.b)))
+}
+
+// files notes whether the test opens or looks for files. Its methods are
+// called by package os, from goroutines of the test.
+type files struct{ opened bool }
+
+//go:norace
+func (f *files) Open(string) { f.opened = true }
+
+//go:norace
+func (f *files) Stat(string) { f.opened = true }
+
+func (f *files) Getenv(string) {}
+func (f *files) Chdir(string)  {}
+
+func (f *files) seen() uint64 {
+	if f.opened {
+		return wire.OutsideFile
+	}
+	return 0
 }
 
 // place returns the first file:line of a test's log: what makes one failure

@@ -56,6 +56,7 @@ type config struct {
 	goroutines int32
 	loose      bool
 	external   bool
+	outside    uint8
 	full       bool
 	coasted    bool
 }

@@ -18,28 +18,28 @@ const raceenabled = true
 
 //go:nosplit
 func raceread(addr uintptr) {
-	if ghostActive {
+	if ghostWatch {
 		ghostPoint(gkRead, addr, 0, sys.GetCallerPC(), 0)
 	}
 }
 
 //go:nosplit
 func racewrite(addr uintptr) {
-	if ghostActive {
+	if ghostWatch {
 		ghostPoint(gkWrite, addr, 0, sys.GetCallerPC(), 0)
 	}
 }
 
 //go:nosplit
 func racereadrange(addr, size uintptr) {
-	if ghostActive {
+	if ghostWatch {
 		ghostPoint(gkReadRange, addr, size, sys.GetCallerPC(), 0)
 	}
 }
 
 //go:nosplit
 func racewriterange(addr, size uintptr) {
-	if ghostActive {
+	if ghostWatch {
 		ghostPoint(gkWriteRange, addr, size, sys.GetCallerPC(), 0)
 	}
 }

@@ -23,12 +23,20 @@ import (
 	"unsafe"
 )
 
-// ghostActive is true while a world runs. Every hook reads it first.
-var ghostActive bool
+// ghostActive is true while a world runs. Every hook reads it first; those of
+// plain memory accesses read ghostWatch instead, which is false in the later
+// part of an execution that is too long to log it all: when it makes no
+// decisions any more, or has one goroutine so far.
+var ghostActive, ghostWatch bool
 
 const (
-	ghostMaxG  = 1 << 16 // goroutines of one execution
+	ghostMaxG  = 1 << 18 // goroutines of one execution
 	ghostPrime = 1099511628211
+
+	// ghostGlideAt is after how many points plain memory accesses are not
+	// watched any more in an execution that makes no decisions. The event log
+	// is full by then, or nearly.
+	ghostGlideAt = 1 << 22
 )
 
 // ghostG is what a g carries for us; field ghost of g.
@@ -115,6 +123,7 @@ var ghost struct {
 	idles     uint64
 	polled    uint64
 	external  bool
+	outside   uint8
 
 	run [ghostMaxG]int32    // ids of the runnable ones, ascending
 	all [ghostMaxG]guintptr // by id; 0 once it has ended
@@ -185,6 +194,7 @@ func ghostJoin(gp *g) bool {
 		return false
 	}
 	ghost.nextid++
+	ghostWatch = !ghost.coast || ghostWatch
 	gp.ghost = ghostG{world: ghost.world, id: ghost.nextid}
 	ghost.all[ghost.nextid].set(gp)
 	return true
@@ -291,6 +301,9 @@ func ghostClaim(gp *g) bool {
 	if gp.ghost.picked {
 		gp.ghost.picked = false
 		return false
+	}
+	if gp == ghostSignals.ptr() {
+		ghost.outside |= ghostOutsideSignal
 	}
 	return ghostEnqueue(gp)
 }
@@ -435,6 +448,9 @@ func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
 	s.hash = (s.hash ^ (uint64(pc) | uint64(gp.ghost.id)<<40 | uint64(kind)<<56)) * ghostPrime
 	if s.steps&1023 == 0 {
 		mcall(ghostBreathe)
+		if s.steps >= ghostGlideAt && (ghost.coast || ghost.nextid == 1) && !ghost.cases {
+			ghostWatch = false
+		}
 	}
 	if ghost.nrun == 0 {
 		return
@@ -586,7 +602,23 @@ func ghostCrash() {
 	}
 }
 
-// ghostEnter and ghostExit bracket an operation of package sync: one step,
+// ghostExit is called by os.Exit. A status other than 0 is told as a crash is,
+// with the stack of who asked for it.
+func ghostExit(status int) {
+	gp := getg()
+	if status == 0 || gp.ghost.world != ghost.world {
+		return
+	}
+	ghostCrash()
+	pc, sp := sys.GetCallerPC(), sys.GetCallerSP()
+	systemstack(func() {
+		print("fatal error: the program exits with status ", status, "\n\n")
+		goroutineheader(gp)
+		traceback(pc, sp, 0, gp)
+	})
+}
+
+// ghostEnter and ghostLeave bracket an operation of package sync: one step,
 // whatever atomics it is made of.
 //
 //go:linkname ghostEnter sync.ghostEnter

@@ -31,10 +31,11 @@ type ghostConfig struct {
 	// Set on return.
 	reason     int32
 	goroutines int32
-	loose      bool // time was pushed on while goroutines could run
-	external   bool // network, system calls or the runtime had a say
-	full       bool // the event log overflowed
-	coasted    bool // a limit was met, after which there were no decisions
+	loose      bool  // time was pushed on while goroutines could run
+	external   bool  // network, system calls or the runtime had a say
+	outside    uint8 // what the execution touched that is not controlled, by the bits below
+	full       bool  // the event log overflowed
+	coasted    bool  // a limit was met, after which there were no decisions
 }
 
 // ghostread_run runs body and all it starts as a world of its own, and
@@ -56,7 +57,7 @@ func ghostread_run(c *ghostConfig) {
 	ghostLogTo.stack, ghostLogTo.words = c.stacks, c.maxWords
 	ghostLogTo.full = false
 	ghost.nextid, ghost.nrun, ghost.next = 0, 0, 0
-	ghost.rootDone, ghost.stop, ghost.external = false, 0, false
+	ghost.rootDone, ghost.stop, ghost.external, ghost.outside = false, 0, false, 0
 	ghost.coast, ghost.turn = false, 0
 	ghost.idleSince, ghost.polled, ghost.choices = 0, 0, 0
 	ghost.prog = c.seed
@@ -73,7 +74,7 @@ func ghostread_run(c *ghostConfig) {
 	ghostClock.asked, ghostClock.moved, ghostClock.fires, ghostClock.loose = 0, 0, 0, false
 	lockInit(&ghostTimers.mu, lockRankTimers)
 
-	ghostActive = true
+	ghostActive, ghostWatch = true, true
 	go c.body()
 	gopark(nil, nil, waitReasonZero, traceBlockGeneric, 1)
 	ghostDropTimers()
@@ -81,6 +82,11 @@ func ghostread_run(c *ghostConfig) {
 	c.reason, c.goroutines = ghost.stop, ghost.nextid
 	c.loose, c.external, c.full = ghostClock.loose, ghost.external, ghostLogTo.full
 	c.coasted = ghost.coast
+	c.full = c.full || ghost.coast && ghost.shared.steps > ghostGlideAt
+	if ghost.cycles != work.cycles.Load() {
+		ghost.outside |= ghostOutsideCollector
+	}
+	c.outside = ghost.outside
 	ghost.choose = nil
 }
 

@@ -2,7 +2,10 @@
 
 package runtime
 
-import "unsafe"
+import (
+	"internal/runtime/atomic"
+	"unsafe"
+)
 
 // Virtual time: a world's clock stands still while any of its goroutines can
 // run, and jumps to the next timer when none can. Timers that package time
@@ -26,11 +29,12 @@ var (
 )
 
 const (
-	ghostAskTime   = 50                // ns that a look at the clock takes
-	ghostGraceIO   = 2 * 1000 * 1000   // ns that real IO gets before virtual time passes it by
-	ghostGraceCall = 200 * 1000 * 1000 // ns, likewise, a system call
-	ghostStarve    = 30_000            // points without a clock tick after which timers fire anyway
-	ghostDrain     = 64                // timers that may fire after the test returned
+	ghostAskTime     = 50                // ns that a look at the clock takes
+	ghostGraceIO     = 2 * 1000 * 1000   // ns that real IO gets before virtual time passes it by
+	ghostGraceCall   = 200 * 1000 * 1000 // ns, likewise, a system call
+	ghostGraceSignal = 10 * 1000 * 1000  // ns, likewise, a signal that may be on its way
+	ghostStarve      = 30_000            // points without a clock tick after which timers fire anyway
+	ghostDrain       = 64                // timers that may fire after the test returned
 )
 
 // ghostTimed reports whether the current goroutine lives by the world's clock.
@@ -123,18 +127,35 @@ func ghostIdle() (again bool) {
 		return true
 	}
 	io, call := ghostOutside()
-	when := ghostTimers.wakeTime()
-	if io || call {
+	if ghostSignalled() {
 		ghost.external = true
+		ghost.outside |= ghostOutsideSignal
+		usleep(20)
+		if nanotime() > ghost.deadline {
+			ghost.stop = ghostTime
+		}
+		return true
+	}
+	when := ghostTimers.wakeTime()
+	signals := ghostAwaitsSignals() && !ghost.rootDone
+	if io || call || signals {
+		ghost.external = ghost.external || io || call
 		now := nanotime()
 		if ghost.idleSince == 0 {
 			ghost.idleSince = now
 		}
 		grace := ghost.deadline - ghost.idleSince
+		if !io && !call {
+			grace = 5 * ghostGraceSignal // then it is a deadlock
+		}
 		if when != 0 || ghost.rootDone {
 			grace = ghostGraceIO
-			if call && !ghost.rootDone {
+			if !ghost.rootDone && ghost.outside&ghostOutsideChild != 0 {
+				grace = when - ghostClock.now
+			} else if call && !ghost.rootDone {
 				grace = ghostGraceCall
+			} else if signals {
+				grace = ghostGraceSignal
 			}
 			if when != 0 && when-ghostClock.now < grace {
 				grace = when - ghostClock.now
@@ -155,7 +176,7 @@ func ghostIdle() (again bool) {
 			}
 			return true
 		}
-		if when == 0 && !ghost.rootDone {
+		if when == 0 && !ghost.rootDone && (io || call) {
 			ghost.stop = ghostTime
 			return true
 		}
@@ -200,12 +221,18 @@ func ghostOutside() (io, call bool) {
 			continue
 		}
 		if readgstatus(gp)&^_Gscan != _Gwaiting {
-			call = true
+			if gp != ghostSignals.ptr() {
+				call = true
+				if ghost.outside&ghostOutsideChild == 0 {
+					ghost.outside |= ghostOutsideCall
+				}
+			}
 			continue
 		}
 		switch gp.waitreason {
 		case waitReasonIOWait:
 			io = true
+			ghost.outside |= ghostOutsideNet
 		case waitReasonSemacquire, waitReasonSleep, waitReasonChanReceiveNilChan, waitReasonChanSendNilChan,
 			waitReasonSelectNoCases, waitReasonSelect, waitReasonChanReceive, waitReasonChanSend,
 			waitReasonSyncCondWait, waitReasonSyncMutexLock, waitReasonSyncRWMutexRLock, waitReasonSyncRWMutexLock,
@@ -213,10 +240,56 @@ func ghostOutside() (io, call bool) {
 			waitReasonSynctestChanReceive, waitReasonSynctestChanSend, waitReasonSynctestSelect,
 			waitReasonSynctestWaitGroupWait:
 		default:
-			call = true
+			call = true // work of the runtime
 		}
 	}
 	return
+}
+
+// What an execution can touch that is not controlled. The bits are those of
+// package wire; TestReasons in explore/sched compares them.
+const (
+	ghostOutsideNet = 1 << iota // the network poller: sockets, pipes
+	ghostOutsideCall
+	ghostOutsideChild
+	ghostOutsideC
+	ghostOutsideCollector
+	ghostOutsideSignal
+)
+
+// ghostSignals is the goroutine that hands signals to the program.
+var ghostSignals guintptr
+
+// ghostAwaitsSignals reports whether the program has asked to be told of
+// signals.
+func ghostAwaitsSignals() bool {
+	for _, w := range sig.wanted {
+		if w != 0 && ghostSignals != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ghostPollTimers lets the deadlines of a connection go by the clock of who
+// sets them, unless one is set already.
+func ghostPollTimers(pd *pollDesc) {
+	for _, t := range [...]*timer{&pd.rt, &pd.wt} {
+		if t.ts == nil {
+			t.isGhost = ghostTimed()
+		}
+	}
+}
+
+// ghostSignalled reports whether a signal has come in that this goroutine has
+// not taken yet.
+func ghostSignalled() bool {
+	for i := range sig.mask {
+		if atomic.Load(&sig.mask[i]) != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ghostDropTimers forgets the timers of a world that has ended; its
