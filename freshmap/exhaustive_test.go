@@ -154,22 +154,6 @@ func TestAllSchedulesLoadAndShrink(t *testing.T) {
 	expect(t, m, 0, 10)
 }
 
-// A snapshot keeps what it saw first while a writer copies the segment for it.
-func TestAllSchedulesSnapshot(t *testing.T) {
-	m := small(1)
-	var v, w int
-	together(func() { m.Store(0, 20) }, func() {
-		s := m.Snapshot()
-		v, _ = s.Load(0)
-		w, _ = s.Load(0)
-		s.Close()
-	})
-	if v != w || v != 10 && v != 20 {
-		t.Errorf("a snapshot has %d and then %d, want 10 twice or 20 twice", v, w)
-	}
-	expect(t, m, 0, 20)
-}
-
 // Range visits what is there all the time, once.
 func TestAllSchedulesRange(t *testing.T) {
 	m := small(2)
