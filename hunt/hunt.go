@@ -205,6 +205,9 @@ func Toolchain(ctx context.Context, dir, release string, tags []string, stage fu
 	if err != nil {
 		return build.Config{}, err
 	}
+	if err := patch.Check(tc); err != nil {
+		return build.Config{}, err
+	}
 	stage(tc.Version)
 	o, err := overlay.Generate(ctx, "", tc, patch)
 	if err != nil {

@@ -150,7 +150,8 @@ func TestCheck(t *testing.T) {
 		{Toolchain{Version: "go1.26.8 X:jsonv2", OS: "linux", Arch: "amd64"}, ""},
 		{Toolchain{Version: "go1.27.0", OS: "linux", Arch: "amd64"}, "explore does not support go1.27.0 linux/amd64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Choose another release with --go or GOTOOLCHAIN"},
 		{Toolchain{Version: "devel go1.27-abcdef", OS: "linux", Arch: "amd64"}, "explore does not support devel go1.27-abcdef linux/amd64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Choose another release with --go or GOTOOLCHAIN"},
-		{Toolchain{Version: "go1.26.8", OS: "linux", Arch: "arm64"}, "explore does not support go1.26.8 linux/arm64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Use a linux/amd64 machine, or set GOOS and GOARCH back"},
+		{Toolchain{Version: "go1.26.8", OS: "linux", Arch: "arm64"}, "explore does not support go1.26.8 linux/arm64: it runs tests with Go 1.24 to 1.26 on linux/amd64. The patch for linux/arm64 compiles, and was never run on such a machine, so its answers could not be relied on. Use a linux/amd64 machine, or set GOARCH back"},
+		{Toolchain{Version: "go1.26.8", OS: "darwin", Arch: "arm64"}, "explore does not support go1.26.8 darwin/arm64: it runs tests with Go 1.24 to 1.26 on linux/amd64. Use a linux/amd64 machine, or set GOOS and GOARCH back"},
 	}
 	for _, tt := range tests {
 		err := p.Check(tt.tc)

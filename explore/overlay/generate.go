@@ -32,10 +32,11 @@ type Overlay struct {
 // below the user's cache directory when dir is empty, and is reused when it is
 // there and whole. The toolchain of the result is the one to build with: it
 // differs from tc when tc lies in the module cache, whose files the go command
-// does not let an overlay replace.
+// does not let an overlay replace. Tests can be explored with it if
+// [Patch.Check] says so.
 func Generate(ctx context.Context, dir string, tc Toolchain, p Patch) (*Overlay, error) {
-	if err := p.Check(tc); err != nil {
-		return nil, err
+	if !p.applies(tc) {
+		return nil, p.Check(tc)
 	}
 	dir, err := CacheDir(dir)
 	if err != nil {

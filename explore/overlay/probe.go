@@ -30,6 +30,11 @@ func Minor(min, max int) Probe {
 	return func(s *Source) bool { m := s.tc.Minor(); return min <= m && m <= max }
 }
 
+// Arch is true of builds for a machine: "amd64".
+func Arch(goarch string) Probe {
+	return func(s *Source) bool { return s.tc.Arch == goarch }
+}
+
 // Not is true when p is not.
 func Not(p Probe) Probe {
 	return func(s *Source) bool { return !p(s) }

@@ -113,14 +113,24 @@ func (p Patch) Releases() string {
 	return fmt.Sprintf("Go 1.%d", p.Min)
 }
 
-// Check returns an [*UnsupportedError] unless the patch is for this toolchain.
-// The assembly and the layouts the edits rely on are those of linux/amd64.
+// applies reports whether the patch is written for this toolchain. That tests
+// can be run with it, Check says.
+func (p Patch) applies(t Toolchain) bool {
+	return t.OS == "linux" && (t.Arch == "amd64" || t.Arch == "arm64") && p.Min <= t.Minor() && t.Minor() <= p.Max
+}
+
+// Check returns an [*UnsupportedError] unless tests can be explored with the
+// patched toolchain. [Generate] does more: the patch for linux/arm64 compiles,
+// and was never run on such a machine.
 func (p Patch) Check(t Toolchain) error {
-	if t.OS == "linux" && t.Arch == "amd64" && p.Min <= t.Minor() && t.Minor() <= p.Max {
+	if t.Arch == "amd64" && p.applies(t) {
 		return nil
 	}
 	help := "Choose another release with --go or GOTOOLCHAIN"
-	if t.OS != "linux" || t.Arch != "amd64" {
+	switch {
+	case t.OS == "linux" && t.Arch == "arm64":
+		help = "The patch for linux/arm64 compiles, and was never run on such a machine, so its answers could not be relied on. Use a linux/amd64 machine, or set GOARCH back"
+	case t.OS != "linux" || t.Arch != "amd64":
 		help = "Use a linux/amd64 machine, or set GOOS and GOARCH back"
 	}
 	return &UnsupportedError{

@@ -6,7 +6,8 @@ import (
 )
 
 // In race builds the functions of sync/atomic are entry points in
-// runtime/race_amd64.s. Ours report and then jump to the operation proper.
+// runtime/race_amd64.s or race_arm64.s, with the same names and arguments. Ours
+// report and then jump to the operation proper.
 
 type atomicOp struct {
 	name   string // in sync/atomic, before the type
@@ -60,23 +61,28 @@ func (op atomicOp) argBytes(t atomicType) int {
 	return (n+t.size+7)&^7 + t.size // the result is aligned to a word
 }
 
-func atomicsAsm() string {
-	var b strings.Builder
-	b.WriteString("//go:build race\n\n#include \"go_asm.h\"\n#include \"funcdata.h\"\n#include \"textflag.h\"\n")
-	entry := func(name string, bytes int, report, target string) {
-		fmt.Fprintf(&b, "\nTEXT sync∕atomic·%s(SB), NOSPLIT|NOFRAME, $0-%d\n\tGO_ARGS\n\tCALL ghostatomic%s<>(SB)\n\tJMP internal∕runtime∕atomic·%s(SB)\n",
-			name, bytes, report, target)
-	}
-	for _, t := range atomicTypes {
-		for _, op := range atomicOps {
-			entry(op.name+t.name, op.argBytes(t), op.report, op.symbol(t))
-		}
-	}
-	entry("LoadPointer", 16, "load", "Loadp")
-	for i, report := range []string{"load", "store", "rmw"} {
+// An assembler is how one machine's entry points are written.
+type assembler struct {
+	// entry reports and goes on to the operation: name, bytes of arguments,
+	// which report, target.
+	entry string
+	// report is the text of a ghostatomic function: which, and its kind as a
+	// distance from gkAtomicLoad.
+	report string
+}
+
+// assemblers are the machines that the patch is written for.
+var assemblers = map[string]assembler{
+	"amd64": {
+		entry: `
+TEXT sync∕atomic·%s(SB), NOSPLIT|NOFRAME, $0-%d
+	GO_ARGS
+	CALL ghostatomic%s<>(SB)
+	JMP internal∕runtime∕atomic·%s(SB)
+`,
 		// Above the frame: its saved BP, the return into the entry point,
 		// the return into the program at 48(SP), the address at 56(SP).
-		fmt.Fprintf(&b, `
+		report: `
 TEXT ghostatomic%s<>(SB), NOSPLIT, $32-0
 	NO_LOCAL_POINTERS
 	MOVBLZX runtime·ghostActive(SB), AX
@@ -90,7 +96,57 @@ TEXT ghostatomic%s<>(SB), NOSPLIT, $32-0
 	CALL runtime·ghostread_atomic(SB)
 done:
 	RET
-`, report, i)
+`,
+	},
+	"arm64": {
+		// The entry point has a frame of 16 bytes for the return into the
+		// program; RET with a target takes it down and jumps.
+		entry: `
+TEXT sync∕atomic·%s(SB), NOSPLIT, $0-%d
+	GO_ARGS
+	NO_LOCAL_POINTERS
+	BL ghostatomic%s<>(SB)
+	RET internal∕runtime∕atomic·%s(SB)
+`,
+		// 24 bytes of arguments, the saved return and 16 for the caller's saved
+		// FP make a frame of 48 (cmd/internal/obj/arm64, preprocess). Above it:
+		// the entry point's frame, which begins with the return into the
+		// program, then the word where the program saves its own LR, and the
+		// address at 72(RSP).
+		report: `
+TEXT ghostatomic%s<>(SB), NOSPLIT, $24-0
+	NO_LOCAL_POINTERS
+	MOVBU runtime·ghostActive(SB), R0
+	CBZ R0, done
+	MOVD $(const_gkAtomicLoad+%d), R0
+	MOVD R0, 8(RSP)
+	MOVD 72(RSP), R0
+	MOVD R0, 16(RSP)
+	MOVD 48(RSP), R0
+	MOVD R0, 24(RSP)
+	CALL runtime·ghostread_atomic(SB)
+done:
+	RET
+`,
+	},
+}
+
+// atomicsAsm is the assembly of the entry points for a machine.
+func atomicsAsm(arch string) string {
+	var b strings.Builder
+	b.WriteString("//go:build race\n\n#include \"go_asm.h\"\n#include \"funcdata.h\"\n#include \"textflag.h\"\n")
+	a := assemblers[arch]
+	entry := func(name string, bytes int, report, target string) {
+		fmt.Fprintf(&b, a.entry, name, bytes, report, target)
+	}
+	for _, t := range atomicTypes {
+		for _, op := range atomicOps {
+			entry(op.name+t.name, op.argBytes(t), op.report, op.symbol(t))
+		}
+	}
+	entry("LoadPointer", 16, "load", "Loadp")
+	for i, report := range []string{"load", "store", "rmw"} {
+		fmt.Fprintf(&b, a.report, report, i)
 	}
 	return b.String()
 }

@@ -96,6 +96,8 @@ var lifeEdits = []overlay.Edit{
 	{File: "runtime/mgc.go", Op: imports, Text: "internal/runtime/sys", Why: "for the edit above"},
 	{File: "runtime/malloc.go", In: "mallocgc", Op: after, Anchor: "racemalloc(x, size-asanRZ)", Text: "; if ghostActive { ghostAlloc(x, size, typ) }",
 		Why: "names the type behind an address, and ends what was known about an address that is used again"},
+	{File: "reflect/makefunc.go", Op: replace, Anchor: "//\n//go:nosplit\nfunc moveMakeFuncArgPtrs(", Text: "//go:norace\n//go:nosplit\nfunc moveMakeFuncArgPtrs(",
+		Why: "its caller's frame is large: with ours below, the linker finds too little stack left", When: overlay.Arch("arm64")},
 	{File: "runtime/race/race.go", Op: replace, Anchor: `import "C"`, Text: "",
 		Why: "no C detector, no C compiler"},
 }

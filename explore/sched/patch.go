@@ -18,6 +18,8 @@ package sched
 import (
 	"embed"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/ghostread/ghostread/explore/overlay"
 )
@@ -35,9 +37,9 @@ func Patch(shared fs.FS) (overlay.Patch, error) {
 		Remove: []string{"runtime/race/race_v1_amd64.go"},
 		Plain:  []string{"testing", guestRoot + "..."},
 	}
-	p.Add = []overlay.Added{
-		{File: "runtime/race_amd64.s", Source: []byte(atomicsAsm())},
-		{File: "runtime/ghostread_abi.go", Source: []byte(atomicsABI())},
+	p.Add = []overlay.Added{{File: "runtime/ghostread_abi.go", Source: []byte(atomicsABI())}}
+	for _, arch := range slices.Sorted(maps.Keys(assemblers)) {
+		p.Add = append(p.Add, overlay.Added{File: "runtime/race_" + arch + ".s", Source: []byte(atomicsAsm(arch)), When: overlay.Arch(arch)})
 	}
 	add := func(fsys fs.FS, dir, pkg string) error {
 		files, err := overlay.GuestPackage(pkg, fsys, dir, map[string]string{"github.com/ghostread/ghostread/explore/": guestRoot}, false)

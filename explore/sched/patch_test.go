@@ -157,7 +157,7 @@ func argBytes(sig *types.Signature) int64 {
 
 var (
 	textLine = regexp.MustCompile(`(?m)^TEXT\s+sync∕atomic·(\w+)\(SB\),[^$]*\$0-(\d+)$`)
-	jumpLine = regexp.MustCompile(`JMP internal∕runtime∕atomic·(\w+)\(SB\)`)
+	jumpLine = regexp.MustCompile(`(?:JMP|RET) internal∕runtime∕atomic·(\w+)\(SB\)`)
 )
 
 // entries returns the entry points of sync/atomic in an assembly text, with
@@ -218,7 +218,7 @@ func TestAtomicSizes(t *testing.T) {
 			}
 		}
 	}
-	if got, want := entries(atomicsAsm())["LoadPointer"], fmt.Sprint(bytes("LoadPointer")); got != want {
+	if got, want := entries(atomicsAsm("amd64"))["LoadPointer"], fmt.Sprint(bytes("LoadPointer")); got != want {
 		t.Errorf("bytes of LoadPointer: got %s, want %s", got, want)
 	}
 }
@@ -227,19 +227,25 @@ func TestAtomicSizes(t *testing.T) {
 // replaces, and with what our entry points jump to.
 func TestAtomicEntryPoints(t *testing.T) {
 	tc, _ := release(t)
-	asm := atomicsAsm()
-	theirs := entries(read(t, filepath.Join(tc.Root, "src/runtime/race_amd64.s")))
-	if len(theirs) < 30 {
-		t.Fatalf("race_amd64.s has %d entry points that the test can read, and it would show nothing", len(theirs))
-	}
-	if diff := cmp.Diff(theirs, entries(asm)); diff != "" {
-		t.Errorf("entry points of sync/atomic with their argument bytes (-release +ours):\n%s", diff)
-	}
-	targets := read(t, filepath.Join(tc.Root, "src/internal/runtime/atomic/atomic_amd64.s")) +
-		read(t, filepath.Join(tc.Root, "src/internal/runtime/atomic/atomic_amd64.go"))
-	for _, m := range jumpLine.FindAllStringSubmatch(asm, -1) {
-		if !strings.Contains(targets, "·"+m[1]+"(SB)") && !strings.Contains(targets, "\nfunc "+m[1]+"(") {
-			t.Errorf("an entry point jumps to internal/runtime/atomic.%s, which does not exist", m[1])
+	for arch := range assemblers {
+		asm := atomicsAsm(arch)
+		theirs := entries(read(t, filepath.Join(tc.Root, "src/runtime/race_"+arch+".s")))
+		if len(theirs) < 30 {
+			t.Fatalf("race_%s.s has %d entry points that the test can read, and it would show nothing", arch, len(theirs))
+		}
+		if diff := cmp.Diff(theirs, entries(asm)); diff != "" {
+			t.Errorf("%s: entry points of sync/atomic with their argument bytes (-release +ours):\n%s", arch, diff)
+		}
+		targets := read(t, filepath.Join(tc.Root, "src/internal/runtime/atomic/atomic_"+arch+".s")) +
+			read(t, filepath.Join(tc.Root, "src/internal/runtime/atomic/atomic_"+arch+".go"))
+		jumps := jumpLine.FindAllStringSubmatch(asm, -1)
+		if len(jumps) != len(theirs) {
+			t.Errorf("%s: the test can read %d jumps of %d entry points", arch, len(jumps), len(theirs))
+		}
+		for _, m := range jumps {
+			if !strings.Contains(targets, "·"+m[1]+"(SB)") && !strings.Contains(targets, "\nfunc "+m[1]+"(") {
+				t.Errorf("%s: an entry point jumps to internal/runtime/atomic.%s, which does not exist", arch, m[1])
+			}
 		}
 	}
 }
@@ -266,7 +272,7 @@ func TestAtomicDeclarations(t *testing.T) {
 	}
 	// The rest is declared by the release itself, for the use of the runtime.
 	pointers := read(t, filepath.Join(tc.Root, "src/runtime/atomic_pointer.go"))
-	for name := range entries(atomicsAsm()) {
+	for name := range entries(atomicsAsm("amd64")) {
 		if !declared[name] && !strings.Contains(pointers, " sync/atomic."+name+"\n") {
 			t.Errorf("%s is declared neither by us nor by runtime/atomic_pointer.go: calls from Go would bypass it", name)
 		}
