@@ -71,6 +71,10 @@ func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]findin
 		}
 		return list, nil
 	}
+	if c.what != "any" && t.untimely() {
+		s.vain++
+		return nil, nil
+	}
 	failed := t.end.Get("failed") == "true" && reason == wire.Done
 	if c.what == "failure" && !failed || c.what == "panic" && !t.died || c.what == "deadlock" && reason != wire.Deadlock {
 		return nil, nil
@@ -127,6 +131,7 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 	f.Witness = &finding.Witness{
 		Kind: "schedule", Hash: fmt.Sprintf("%016x", t.header.Hash), Strategy: c.strategy, Seed: c.seed, Decisions: int(t.header.Decisions),
 	}
+	t.tellEarly(f)
 	if c.reduced != nil {
 		f.Witness.Switches, f.Witness.Found = &c.reduced.left, c.reduced.found
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	MaxTime  time.Duration // real time of one execution; default 10 s
 	Short    bool          // set the test's flag -short
 	NoRace   bool          // do not look for data races
+	Strict   bool          // no timer fires while goroutines can run
 	Wall     time.Time     // what the wall clock says at the start of each execution; default: now, to the second
 	Replays  string        // directory for replay files; "" for none
 
@@ -92,7 +93,7 @@ const logEvents = 1 << 21
 func (o Options) job(mode, test string) *wire.Job {
 	j := &wire.Job{
 		Mode: mode, Test: test, Strategy: o.Strategy, Depth: o.Depth, Seed: o.Seed,
-		MaxSteps: o.MaxSteps, MaxTime: int64(o.MaxTime), Wall: o.Wall.UnixNano(), Race: !o.NoRace,
+		MaxSteps: o.MaxSteps, MaxTime: int64(o.MaxTime), Wall: o.Wall.UnixNano(), Race: !o.NoRace, Early: !o.Strict && !wire.Systematic(o.Strategy),
 		Short: o.Short, MaxDecisions: int(min(2*o.MaxSteps, wire.MaxDecisions)), MaxEvents: logEvents, MaxWords: 1 << 23,
 	}
 	if mode == wire.Replay { // which logs more kinds of events, and should get as far
@@ -121,6 +122,8 @@ type Session struct {
 	passed     uint64
 	cut        uint64 // executions that a limit ended
 	digest     uint64 // of all executions; see wire.Header
+	vain       uint64 // executions that say nothing, see untimely
+	calm       bool   // early timers only make the test end its process
 	limit      string // the first of them, in words
 	warm       wire.Record
 	ended      bool // nothing more to explore
@@ -157,7 +160,9 @@ type Session struct {
 // known is what became of candidates with one key.
 type known struct {
 	confirmed bool
+	early     bool // by a schedule in which timers fire early
 	tries     int
+	vain      int // of them those that say nothing
 }
 
 // NewSession returns a Session for a test of p. Confirmed findings go to emit,
@@ -275,6 +280,12 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 		o.Reason = "settled: in the last nine tenths of its executions no two operations met that had not met before"
 	}
 	if note := s.freshNote(); note != "" && o.Verdict != finding.Unknown && o.Reason == "" {
+		o.Reason = note
+	}
+	if note := s.untimely(); note != "" && o.Verdict == finding.Clean {
+		if o.Reason != "" {
+			note = o.Reason + "; " + note
+		}
 		o.Reason = note
 	}
 	if note := s.Sampled(); note != "" && o.Verdict != finding.Unknown {

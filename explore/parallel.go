@@ -91,7 +91,7 @@ func (s *Session) divide(ctx context.Context, last uint64, until time.Time) erro
 	for i := range parts {
 		p := *s
 		p.width, p.rests, p.held, p.next, p.tickets = 1, nil, nil, 0, tickets.file.Name()
-		p.executions, p.steps, p.passed, p.cut, p.digest, p.unchecked = 0, 0, 0, 0, 0, 0
+		p.executions, p.steps, p.passed, p.cut, p.vain, p.digest, p.unchecked = 0, 0, 0, 0, 0, 0, 0
 		p.pairs, p.novel, p.attempts = 0, 0, 0
 		p.gather = map[uint64][]candidate{}
 		p.tick = func(now Progress) { sum.set(i, now) }
@@ -170,6 +170,7 @@ func (s *Session) absorb(part *Session) (cands []candidate) {
 	s.steps += part.steps
 	s.passed += part.passed
 	s.cut += part.cut
+	s.vain += part.vain
 	s.digest += part.digest
 	s.unchecked += part.unchecked
 	s.patience = max(s.patience, part.patience)

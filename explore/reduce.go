@@ -37,25 +37,35 @@ func (s *Session) reduce(ctx context.Context, c candidate, list []finding.Findin
 	if s.opts.whole || s.fresh != "" || !slices.ContainsFunc(list, func(f finding.Finding) bool { return !s.has(f) }) {
 		return c, list, nil
 	}
-	start := time.Now()
+	began := time.Now()
 	limit := reduceTime
 	if end, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(end)/2)
 	}
-	r := &reducer{s: s, c: c, until: start.Add(limit)}
+	r := &reducer{s: s, c: c, until: began.Add(limit)}
 	base, ok, err := r.follow(ctx)
 	if err != nil || !ok {
 		return c, list, err
 	}
 	c.reduced = &reduced{found: len(base), left: len(base), tries: 1}
-	left, tries, err := minimise(base, reduceTries, func(base []strategy.Turn, cuts []int32) (int, []strategy.Turn, error) {
+	start := base
+	if strict := slices.DeleteFunc(slices.Clone(base), early); len(strict) < len(base) {
+		hit, turns, err := r.attempt(ctx, strict, []int32{0, 0})
+		if err != nil {
+			return c, list, err
+		}
+		if c.reduced.tries++; hit >= 0 {
+			start = turns
+		}
+	}
+	left, tries, err := minimise(start, reduceTries, func(base []strategy.Turn, cuts []int32) (int, []strategy.Turn, error) {
 		return r.attempt(ctx, base, cuts)
 	})
 	if err != nil {
 		return c, list, err
 	}
 	if len(left) > 1 {
-		one, n, err := r.single(ctx, c.decisions, min(reduceSingles, reduceTries-tries))
+		one, n, err := r.single(ctx, c.decisions, slices.ContainsFunc(left, early), min(reduceSingles, reduceTries-tries))
 		if err != nil {
 			return c, list, err
 		}
@@ -72,12 +82,12 @@ func (s *Session) reduce(ctx context.Context, c candidate, list []finding.Findin
 		if err != nil {
 			return c, list, err
 		}
-		small.reduced.took = time.Since(start)
+		small.reduced.took = time.Since(began)
 		if showsAll(found, list) {
 			return small, found, nil
 		}
 	}
-	c.reduced.took = time.Since(start)
+	c.reduced.took = time.Since(began)
 	for i := range list {
 		list[i].Witness.Switches, list[i].Witness.Found = &c.reduced.left, c.reduced.found
 	}
@@ -204,23 +214,28 @@ func (r *reducer) attempt(ctx context.Context, base []strategy.Turn, cuts []int3
 // single looks for one switch, of any goroutine at any place of a schedule
 // that is not much longer than decisions, that shows the candidate by itself:
 // leaving out what a schedule has cannot find what it has not. It returns nil
-// if none of the first max does, and how many it tried.
-func (r *reducer) single(ctx context.Context, decisions string, max int) ([]strategy.Turn, int, error) {
+// if none of the first max does, and how many it tried. Timers says that the
+// switch may be a timer that fires early; a quarter of the tries is for those.
+func (r *reducer) single(ctx context.Context, decisions string, timers bool, max int) ([]strategy.Turn, int, error) {
 	chosen, err := wire.DecodeDecisions(decisions)
 	if err != nil {
 		return nil, 0, err
 	}
 	ids := slices.Compact(slices.Sorted(slices.Values(chosen)))
-	var all []strategy.Turn
+	ids = slices.DeleteFunc(ids, func(id int32) bool { return id < 0 })
+	var all, fires []strategy.Turn
 	var cuts []int32
 	for at := int32(1); int(at) <= len(chosen) && len(all) < max; at++ {
 		for _, of := range ids {
+			if timers && len(fires) < max/4 {
+				fires = append(fires, strategy.Turn{Of: of, At: at})
+			}
 			for _, to := range ids {
 				all = append(all, strategy.Turn{Of: of, At: at, To: to}, strategy.Turn{Of: -of, At: at, To: to})
 			}
 		}
 	}
-	all = all[:min(len(all), max)]
+	all = append(all[:min(len(all), max-len(fires))], fires...)
 	for i := range all {
 		cuts = append(cuts, int32(i), int32(i+1))
 	}

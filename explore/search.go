@@ -27,6 +27,13 @@ type candidate struct {
 	reduced   *reduced // how far the schedule has been made smaller, if it was tried
 }
 
+func candidateOf(r wire.Record) candidate {
+	return candidate{
+		what: r.Get("what"), key: r.GetUint("key"), execution: r.GetUint("execution"), seed: r.GetUint("seed"),
+		strategy: r.Get("strategy"), decisions: r.Get("decisions"), rec: r,
+	}
+}
+
 // held is a confirmed candidate whose verdict depends on the executions that
 // are still to come: a test that fails under every schedule proves nothing
 // about schedules.
@@ -63,8 +70,9 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 	if job.Fresh = s.fresh != ""; job.Fresh {
 		job.Last = job.First
 	}
+	job.Early = job.Early && !s.calm
 	job.MaxTime = int64(min(s.opts.MaxTime, max(time.Until(until), s.patience)+overrun))
-	before := struct{ executions, steps, passed, cut uint64 }{s.executions, s.steps, s.passed, s.cut}
+	before := struct{ executions, steps, passed, cut, vain uint64 }{s.executions, s.steps, s.passed, s.cut, s.vain}
 	finished := false
 	var cands []candidate
 	p, err := s.program.run(ctx, job, func(h wire.Header) {
@@ -74,10 +82,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 		case "warmup":
 			s.warm = r
 		case "candidate":
-			cands = append(cands, candidate{
-				what: r.Get("what"), key: r.GetUint("key"), execution: r.GetUint("execution"), seed: r.GetUint("seed"),
-				strategy: r.Get("strategy"), decisions: r.Get("decisions"), rec: r,
-			})
+			cands = append(cands, candidateOf(r))
 		case "limit":
 			if s.limit == "" {
 				s.limit = wire.Reason(int(r.GetInt("reason")))
@@ -117,7 +122,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 	defer p.close()
 	h := p.header()
 	s.executions, s.steps = before.executions+h.Executions, before.steps+h.TotalSteps
-	s.passed, s.cut = before.passed+h.Passed, before.cut+h.Unknown
+	s.passed, s.cut, s.vain = before.passed+h.Passed, before.cut+h.Unknown, before.vain+h.Early
 	if h.Pairs > s.pairs {
 		s.pairs, s.novel = h.Pairs, before.executions+h.Novel
 	}
@@ -174,6 +179,8 @@ func (s *Session) salvage(ctx context.Context, cands []candidate) {
 // died handles a process that ended inside an execution.
 func (s *Session) died(p *process, h wire.Header) (candidate, bool) {
 	switch cr, ok := p.crashed(); {
+	case s.vainEnd(p, h, ok):
+		s.executions++
 	case p.killed != "":
 		s.cut++
 		s.executions++
@@ -223,13 +230,21 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 		k = new(known)
 		s.known[c.key] = k
 	}
-	if k.confirmed || k.tries == offers {
+	early := c.early()
+	if k.confirmed && (early || !k.early) || k.tries == offers || early && k.vain == offers {
 		return nil
 	}
 	k.tries++
+	vain := s.vain
 	found, err := s.confirm(ctx, c)
 	if err != nil {
 		return err
+	}
+	if s.vain > vain {
+		k.tries--
+		k.vain++
+		s.calm = s.calm || k.vain == offers && !s.opts.Repeatable // which executions are made shall not depend on when
+		return nil
 	}
 	if len(found) == 0 {
 		if k.tries == offers && !s.turnFresh("what came of one depended on those before it") {
@@ -246,6 +261,10 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 	if c, found, err = s.reduce(ctx, c, found); err != nil {
 		return err
 	}
+	if c, found, err = s.strict(ctx, c, found); err != nil {
+		return err
+	}
+	k.early = c.early()
 	for _, f := range found {
 		s.hold(c, f)
 	}
@@ -276,6 +295,10 @@ func (s *Session) hold(c candidate, f finding.Finding) {
 	switch {
 	case i < 0:
 		s.held = append(s.held, held{c, f})
+	case timely(f) != timely(s.held[i].f):
+		if timely(f) {
+			s.held[i] = held{c, f}
+		}
 	case telling(f) > telling(s.held[i].f):
 		f.Notes = append(f.Notes, s.held[i].f.Notes...)
 		also(&f, s.held[i].f)
@@ -321,7 +344,7 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 		switch {
 		case s.always(h.f):
 			wait = append(wait, h)
-		case h.f.Kind == finding.Race && !complete && !s.ended && s.slices < patientSlices:
+		case (h.f.Kind == finding.Race || !timely(h.f)) && !complete && !s.ended && s.slices < patientSlices:
 			races = append(races, h)
 		default:
 			s.publish(h)

@@ -447,7 +447,11 @@ func (b *timelineBuilder) text(i int) string {
 	case event.Select:
 		return fmt.Sprintf("%d cases", e.Size)
 	case event.TimerFire:
-		return fmt.Sprintf("at %.3f ms of virtual time", float64(e.Aux)/1e6)
+		text := fmt.Sprintf("at %.3f ms of virtual time", float64(e.Aux)/1e6)
+		if e.Flags&event.Early != 0 {
+			text += ", early"
+		}
+		return text
 	}
 	if e.Kind.IsMemory() {
 		return b.t.object(i).String()
@@ -491,7 +495,7 @@ var opNames = map[event.Kind]string{
 	event.WaitGroupAdd: "add", event.WaitGroupWait: "wait",
 	event.CondWait: "cond wait", event.CondSignal: "signal", event.CondBroadcast: "broadcast",
 	event.Sleep: "sleep", event.Yield: "yield", event.GC: "collect garbage",
-	event.Spawn: "go", event.Exit: "end", event.TimerFire: "timer", event.Adopt: "joins", event.Stop: "fail",
+	event.TimerSet: "set timer", event.Spawn: "go", event.Exit: "end", event.TimerFire: "timer", event.Adopt: "joins", event.Stop: "fail",
 }
 
 func mapOp(fn string, k event.Kind) string {

@@ -160,16 +160,17 @@ func (s Subject) String() string {
 
 // Witness is how a finding is made to happen again.
 type Witness struct {
-	Kind      string `json:"kind"`                // "schedule"
-	File      string `json:"file,omitempty"`      // replay file
-	Token     string `json:"token,omitempty"`     // short form, where seed and strategy suffice
-	Command   string `json:"command,omitempty"`   // a line that can be typed
-	Hash      string `json:"hash,omitempty"`      // of the schedule: equal hashes, equal schedules
-	Strategy  string `json:"strategy,omitempty"`  // that found it
-	Seed      uint64 `json:"seed,omitempty"`      // of the execution that found it
-	Decisions int    `json:"decisions,omitempty"` // scheduling decisions with more than one candidate
-	Switches  *int   `json:"switches,omitempty"`  // places at which the schedule does other than run each goroutine until it blocks; nil: not counted
-	Found     int    `json:"found,omitempty"`     // and how many the schedule had with which it was found
+	Kind        string `json:"kind"`                   // "schedule"
+	File        string `json:"file,omitempty"`         // replay file
+	Token       string `json:"token,omitempty"`        // short form, where seed and strategy suffice
+	Command     string `json:"command,omitempty"`      // a line that can be typed
+	Hash        string `json:"hash,omitempty"`         // of the schedule: equal hashes, equal schedules
+	Strategy    string `json:"strategy,omitempty"`     // that found it
+	Seed        uint64 `json:"seed,omitempty"`         // of the execution that found it
+	Decisions   int    `json:"decisions,omitempty"`    // scheduling decisions with more than one candidate
+	Switches    *int   `json:"switches,omitempty"`     // places at which the schedule does other than run each goroutine until it blocks; nil: not counted
+	EarlyTimers int    `json:"early_timers,omitempty"` // timers that fire while goroutines could run: above 0, the finding is timing-dependent
+	Found       int    `json:"found,omitempty"`        // and how many the schedule had with which it was found
 }
 
 // Finding is one thing that is wrong, with its proof.

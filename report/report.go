@@ -219,6 +219,9 @@ func origin(f finding.Finding) string {
 				s += fmt.Sprintf(" (%d before it was reduced)", w.Found)
 			}
 		}
+		if w.EarlyTimers > 0 {
+			s += ", " + Plural(w.EarlyTimers, "early timer")
+		}
 	}
 	return strings.TrimPrefix(s, ", ")
 }

@@ -241,6 +241,9 @@ func (s sarifWriter) result(f finding.Finding, ruleIndex int) sarifResult {
 	if len(f.Notes) > 0 {
 		r.Properties["notes"] = f.Notes
 	}
+	if w := f.Witness; w != nil && w.EarlyTimers > 0 {
+		r.Properties["earlyTimers"] = w.EarlyTimers
+	}
 	if w := f.Witness; w != nil && w.Command != "" {
 		r.Properties["replay"] = w.Command
 		r.Properties["scheduleHash"] = w.Hash

@@ -62,7 +62,7 @@ const (
 	Yield
 	GC       // runtime.GC called by the program
 	Case     // a select has several cases that are ready: a choice of data, not of who goes on
-	TimerSet // stop or reset of the timer at Addr; only where all schedules are explored
+	TimerSet // the timer at Addr is made, stopped or reset; logged where stacks are, a point where all schedules are explored
 )
 
 // Life of goroutines, timers and memory.
@@ -85,6 +85,9 @@ const (
 	// Unsync marks a synchronisation event inside race.Disable: it orders
 	// nothing.
 	Unsync Flags = 1 << iota
+	// Early marks a TimerFire at which goroutines could run: the strategy let
+	// time pass.
+	Early
 )
 
 // Event is one entry of the log, in the order in which things happened. All

@@ -2,7 +2,8 @@ package strategy
 
 import "github.com/ghostread/ghostread/explore/event"
 
-// Replay repeats recorded decisions. Where the recorded goroutine cannot run,
+// Replay repeats recorded decisions; a negative one is a timer that fires, see
+// [Timers]. Where the recorded goroutine cannot run,
 // the program is not the one that was recorded or is not deterministic: Replay
 // notes the place and goes on without preemption, since the rest may still
 // show the finding. After the last recorded decision it does not preempt, and
@@ -10,6 +11,8 @@ import "github.com/ghostread/ghostread/explore/event"
 type Replay struct {
 	want     []int32
 	pos      int
+	offered  int32 // opportunities for timers since the last decision
+	armed    bool
 	diverged int // decisions at which the wanted goroutine could not run
 	first    int // the first of them, -1 if none
 	last     int32
@@ -18,16 +21,54 @@ type Replay struct {
 
 // NewReplay returns a Replay of the goroutine ids chosen at each decision. It
 // keeps the slice.
-func NewReplay(want []int32) *Replay { return &Replay{want: want, first: -1} }
+func NewReplay(want []int32) *Replay {
+	r := &Replay{first: -1}
+	r.repeat(want)
+	return r
+}
+
+func (r *Replay) repeat(want []int32) {
+	r.want = want
+	for _, d := range want {
+		r.armed = r.armed || d < 0
+	}
+}
+
+// Armed reports whether a timer fires early in the recorded execution.
+func (r *Replay) Armed() bool { return r.armed }
+
+// Fire reports whether a timer fired here.
+func (r *Replay) Fire(c *Choice) bool {
+	r.offered++
+	if r.pos == len(r.want) || r.want[r.pos] != -r.offered {
+		return false
+	}
+	r.pos++
+	r.offered = 0
+	return true
+}
+
+// skip passes over timers that should have fired before this decision.
+func (r *Replay) skip() {
+	r.offered = 0
+	for r.pos < len(r.want) && r.want[r.pos] < 0 {
+		if r.diverged == 0 {
+			r.first = r.pos
+		}
+		r.diverged++
+		r.pos++
+	}
+}
 
 // Begin starts the list from its beginning; a replay has no use for the seed.
 func (r *Replay) Begin(seed uint64) {
-	r.pos, r.diverged, r.first, r.last = 0, 0, -1, 0
+	r.pos, r.diverged, r.first, r.last, r.offered = 0, 0, -1, 0, 0
 	r.guard.begin()
 }
 
 // Choose takes O(len(c.Enabled)).
 func (r *Replay) Choose(c *Choice) int32 {
+	r.skip()
 	i := int32(-1)
 	if r.pos < len(r.want) {
 		i = find(c.Enabled, r.want[r.pos])
@@ -68,7 +109,7 @@ func (r *Replay) stay(c *Choice) int32 {
 func (r *Replay) End(points uint64) {}
 
 // Diverged returns the position in the list of the first decision whose
-// goroutine could not run, or -1, and how many such decisions there were.
+// goroutine could not run, or whose timer did not fire, or -1, and how many such decisions there were.
 func (r *Replay) Diverged() (first, count int) { return r.first, r.diverged }
 
 // Used returns how many recorded decisions were asked for. Fewer than the

@@ -6,7 +6,7 @@ package strategy
 type Turn struct {
 	Of int32 // the goroutine at whose point it is; if none is running, minus the one chosen last
 	At int32 // how often Of has been asked about, from 1
-	To int32 // the goroutine that goes on instead
+	To int32 // the goroutine that goes on instead; 0: a timer fires, and At counts the opportunities at points of Of
 }
 
 // scriptIDs is one more than the highest goroutine id that a Turn can name as
@@ -21,9 +21,11 @@ const scriptIDs = 1 << 12
 type Script struct {
 	Replay          // holds the decisions to follow, and the guard
 	turns    []Turn // by Of, then At
+	fires    []Turn // likewise, those of timers
 	first    [2 * scriptIDs]int32
 	next     [2 * scriptIDs]int32 // index of the next turn of each Of
 	asked    [2 * scriptIDs]int32
+	offered  [scriptIDs]int32
 	taken    []Turn
 	count    *uint32
 	followed bool
@@ -33,7 +35,22 @@ type Script struct {
 // taken are written to taken, as many as there is room for, and their number
 // to count, at once: both may lie in memory that outlives the process.
 func NewScript(turns, taken []Turn, count *uint32) *Script {
-	s := &Script{turns: turns, taken: taken, count: count}
+	s := &Script{taken: taken, count: count}
+	for _, t := range turns {
+		if t.To == 0 {
+			s.fires = append(s.fires, t)
+		}
+	}
+	if s.armed = len(s.fires) > 0; s.armed {
+		all := turns
+		turns = make([]Turn, 0, len(all)-len(s.fires))
+		for _, t := range all {
+			if t.To != 0 {
+				turns = append(turns, t)
+			}
+		}
+	}
+	s.turns = turns
 	for i := range s.first {
 		s.first[i] = int32(len(turns))
 	}
@@ -49,7 +66,8 @@ func NewScript(turns, taken []Turn, count *uint32) *Script {
 // and notes the turns in them.
 func NewFollow(want []int32, taken []Turn, count *uint32) *Script {
 	s := NewScript(nil, taken, count)
-	s.want, s.followed = want, true
+	s.repeat(want)
+	s.followed = true
 	return s
 }
 
@@ -69,6 +87,7 @@ func (s *Script) Begin(seed uint64) {
 	s.Replay.Begin(seed)
 	s.next = s.first
 	clear(s.asked[:])
+	clear(s.offered[:])
 	*s.count = 0
 }
 
@@ -88,7 +107,7 @@ func (s *Script) Choose(c *Choice) int32 {
 	}
 	usual := i
 	if s.followed {
-		if s.pos < len(s.want) {
+		if s.skip(); s.pos < len(s.want) {
 			i = s.prefer(c, s.want[s.pos], usual)
 			s.pos++
 		}
@@ -110,6 +129,28 @@ func (s *Script) Choose(c *Choice) int32 {
 	s.guard.chose(g)
 	s.last = g
 	return i
+}
+
+// Fire takes O(number of timers that fire).
+func (s *Script) Fire(c *Choice) bool {
+	of := c.Cur
+	if of <= 0 || of >= scriptIDs {
+		return s.followed && s.Replay.Fire(c)
+	}
+	s.offered[of]++
+	turn, fires := Turn{Of: of, At: s.offered[of]}, false
+	if s.followed {
+		fires = s.Replay.Fire(c)
+	} else {
+		for i := range s.fires {
+			fires = fires || s.fires[i] == turn
+		}
+	}
+	if fires && int(*s.count) < len(s.taken) {
+		s.taken[*s.count] = turn
+		*s.count++
+	}
+	return fires
 }
 
 // prefer returns the index of g, or usual if it cannot run.

@@ -45,6 +45,7 @@ type Job struct {
 	Wall     int64  // what the wall clock says at the start of each execution, ns since 1970
 	Race     bool
 	Fresh    bool // no warm-up: one execution, the first of its process
+	Early    bool // search: timers may fire although goroutines can run
 	Short    bool // the process is started with -test.short; not part of the job file
 
 	MaxDecisions int
@@ -71,7 +72,7 @@ func (j *Job) Encode() []byte {
 		With("tickets", j.Tickets).With("strategy", j.Strategy).Int("depth", int64(j.Depth)).Uint("seed", j.Seed).
 		Uint("first", j.First).Uint("last", j.Last).Int("until", j.Until).Int("grace", j.Grace).
 		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
-		With("race", strconv.FormatBool(j.Race)).With("divide", strconv.FormatBool(j.Divide)).With("fresh", strconv.FormatBool(j.Fresh)).
+		With("race", strconv.FormatBool(j.Race)).With("divide", strconv.FormatBool(j.Divide)).With("fresh", strconv.FormatBool(j.Fresh)).With("early", strconv.FormatBool(j.Early)).
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
 		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).With("alone", strconv.FormatBool(j.Alone)).
 		With("turns", encodeInts(j.Turns)).With("cuts", encodeInts(j.Cuts)).
@@ -94,6 +95,7 @@ func DecodeJob(text string) (*Job, error) {
 		Depth: int(r.GetInt("depth")), Seed: r.GetUint("seed"), First: r.GetUint("first"), Last: r.GetUint("last"),
 		Until: r.GetInt("until"), Grace: r.GetInt("grace"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
 		Race: r.Get("race") == "true", Fresh: r.Get("fresh") == "true", Divide: r.Get("divide") == "true",
+		Early:        r.Get("early") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
 		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")), Alone: r.Get("alone") == "true",
 		Decisions: r.Get("decisions"),

@@ -46,6 +46,7 @@ type Header struct {
 	Unknown    uint64 // executions cut short by a limit
 	Pairs      uint64 // pairs of operations that have met; see package detect
 	Novel      uint64 // Executions when the last of them was new
+	Early      uint64 // executions that failed or were cut short after a timer had fired early: they say nothing
 	Strategy   [16]byte
 	Digest     uint64 // of what the executions were, whatever their order
 }
@@ -226,7 +227,9 @@ func Parse(line string) (Record, error) {
 	return r, nil
 }
 
-// EncodeDecisions writes the chosen goroutines as runs: "1*3,2,1*2".
+// EncodeDecisions writes decisions as runs: "1*3,2,1*2". A decision is the
+// goroutine chosen, or -n: at the nth opportunity since the decision before it,
+// a timer fires although goroutines can run.
 func EncodeDecisions(d []int32) string {
 	var b []byte
 	for i := 0; i < len(d); {
@@ -250,6 +253,16 @@ func EncodeDecisions(d []int32) string {
 // MaxDecisions bounds the decisions of one execution.
 const MaxDecisions = 1 << 22
 
+// EarlyTimers returns how many timers fire early in a schedule.
+func EarlyTimers(d []int32) (n int) {
+	for _, v := range d {
+		if v < 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // DecodeDecisions reads what EncodeDecisions writes, and no more than
 // MaxDecisions of them.
 func DecodeDecisions(s string) ([]int32, error) {
@@ -262,7 +275,7 @@ func DecodeDecisions(s string) ([]int32, error) {
 		if many && err == nil {
 			n, err = strconv.ParseInt(times, 10, 32)
 		}
-		if err != nil || g < 1 || n < 1 || int64(len(d))+n > MaxDecisions {
+		if err != nil || g == 0 || n < 1 || int64(len(d))+n > MaxDecisions {
 			return nil, &SyntaxError{at, s}
 		}
 		for ; n > 0; n-- {

@@ -117,7 +117,7 @@ func TestJobRoundTrip(t *testing.T) {
 	full := wire.Job{
 		Mode: wire.Replay, Test: "TestÄ", Shared: "/tmp/a b=\"c\"\n/shared", Strategy: "pct", Depth: 3,
 		Seed: math.MaxUint64, First: 1, Last: math.MaxUint64, Until: math.MinInt64, Grace: -2, Tickets: "/tmp/t", MaxSteps: 1 << 63, MaxTime: -1, Wall: 1,
-		Race: true, Fresh: true, Divide: true, Short: true, MaxDecisions: 1, MaxEvents: 2, MaxWords: 3, Decisions: "1*3,2",
+		Race: true, Fresh: true, Divide: true, Early: true, Short: true, MaxDecisions: 1, MaxEvents: 2, MaxWords: 3, Decisions: "1*3,2",
 		Ask:  []string{"pc 4a", "type 1 2 3"},
 		What: "race", Key: math.MaxUint64, Turns: []int32{-1, 2, 3}, Cuts: []int32{0, 1}, Alone: true, MaxTurns: 7,
 	}
@@ -177,7 +177,7 @@ func TestReasonsHaveWords(t *testing.T) {
 
 func TestDecisionsRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	lists := [][]int32{nil, {1}, {1, 1}, {1, 2, 1}, {math.MaxInt32}}
+	lists := [][]int32{nil, {1}, {1, 1}, {1, 2, 1}, {math.MaxInt32}, {-1}, {2, -3, -3, 1, math.MinInt32}}
 	for range 200 {
 		var d []int32
 		for range r.IntN(300) {
@@ -207,7 +207,7 @@ func TestDecodeDecisionsRejects(t *testing.T) {
 		{"not a number", "x", 0},
 		{"the second is none", "1,x,2", 2},
 		{"goroutine 0", "1,0", 2},
-		{"negative", "-1", 0},
+		{"smaller than int32", "-2147483649", 0},
 		{"zero times", "1*0", 0},
 		{"no count", "1*", 0},
 		{"two counts", "1*2*3", 0},

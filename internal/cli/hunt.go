@@ -25,6 +25,7 @@ import (
 type exploring struct {
 	hunt   hunt.Options
 	run    string
+	time   string
 	format string
 	out    string
 	html   string
@@ -40,6 +41,7 @@ func (x *exploring) flags(f *pflag.FlagSet) {
 	f.BoolVar(&e.Short, "short", false, "run the short form of tests that have one, as go test -short does")
 	f.Uint64Var(&e.MaxSteps, "max-steps", 1_000_000, "scheduling points with a choice that are explored in an execution; it then goes on in one order")
 	f.DurationVar(&e.MaxTime, "max-time", 10*time.Second, "real time after which an execution is cut short")
+	f.StringVar(&x.time, "time", "early", "early: in some executions timers fire while goroutines can run; strict: never")
 	f.BoolVar(&e.NoRace, "no-race", false, "do not look for data races: faster, and finds less")
 	f.StringVar(&e.Replays, "replays", "ghostread-replays", "`directory` for replay files")
 	f.IntVarP(&x.hunt.Jobs, "jobs", "j", 0, "processes at a time, which share the tests, or one of them; 0 means one for each CPU")
@@ -89,6 +91,10 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 			return fmt.Errorf("--run: %w", err)
 		}
 	}
+	if x.time != "early" && x.time != "strict" {
+		return fmt.Errorf("--time %q: want early or strict", x.time)
+	}
+	x.hunt.Explore.Strict = x.time == "strict"
 	if x.hunt.Budget < 0 {
 		return fmt.Errorf("--budget %v: want a time, or 0 for no limit", x.hunt.Budget)
 	}

@@ -67,6 +67,13 @@ func (t *portfolio) renew(j *wire.Job, n uint64) {
 	default:
 		t.sampler, _ = strategy.New(j.Strategy, j.Depth)
 	}
+	if j.Early && t.sampler != nil {
+		e := strategy.NewEarly(t.sampler)
+		if j.Fresh {
+			e.Guess()
+		}
+		t.sampler = e
+	}
 }
 
 // take sets the strategy of the execution that comes n executions after the

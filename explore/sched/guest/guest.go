@@ -103,7 +103,8 @@ type loop struct {
 	head     *wire.Header
 	config   config
 	strategy strategy.Strategy
-	by       portfolio // which strategy each execution of a search runs under
+	timers   strategy.Timers // the strategy, if it lets timers fire early in this execution
+	by       portfolio       // which strategy each execution of a search runs under
 	pairs    *detect.Pairs
 	detector *detect.Detector
 	seen     map[uint64]int // how often a candidate with this key was met
@@ -167,6 +168,7 @@ func (l *loop) open() error {
 	c.maxSteps = j.MaxSteps
 	c.maxTime = j.MaxTime
 	c.choose = func(q *strategy.Choice) int32 { return l.strategy.Choose(q) }
+	c.fire = func(q *strategy.Choice) bool { return l.timers.Fire(q) }
 	end := func(failed, skipped bool) { l.failed, l.skipped, l.returned = failed, skipped, true }
 	c.body = func() { l.test(&l.out, end) }
 	l.detector = detect.New()
@@ -188,6 +190,8 @@ func (l *loop) run(n, seed uint64) *config {
 	l.strategy.Begin(seed)
 	l.head.Strategy = [16]byte{}
 	copy(l.head.Strategy[:], l.strategyName())
+	l.timers, _ = l.strategy.(strategy.Timers)
+	l.config.early = l.timers != nil && l.timers.Armed()
 	runtimeRun(unsafe.Pointer(&l.config))
 	l.strategy.End(l.head.Steps)
 	return &l.config
@@ -317,6 +321,9 @@ func (l *loop) tired(whole bool) bool {
 
 // look finds the candidates of the execution that just ended.
 func (l *loop) look(c *config) {
+	if l.vain(c) {
+		return
+	}
 	var log []event.Event
 	if l.job.Race {
 		log = unsafe.Slice((*event.Event)(c.events), l.head.Events)
@@ -429,7 +436,12 @@ const looks = 1000
 // case the first do not repeat.
 const offers = 3
 
+// Those with an early timer are counted apart: what needs none shall not be
+// proved by them only.
 func (l *loop) fresh(key uint64) bool {
+	if l.config.fired > 0 {
+		key = hash(12, key, 0)
+	}
 	l.seen[key]++
 	return l.seen[key] <= offers
 }
@@ -445,7 +457,11 @@ func (l *loop) candidate(kind string, key uint64, r wire.Record) {
 
 // strategyName says which strategy the execution ran under.
 func (l *loop) strategyName() string {
-	switch s := l.strategy.(type) {
+	s := l.strategy
+	if e, ok := s.(*strategy.Early); ok {
+		s = e.Strategy
+	}
+	switch s := s.(type) {
 	case *strategy.Mix:
 		name, depth := s.Current()
 		if name == "pct" {

@@ -77,6 +77,9 @@ func (l *loop) attempt(i int) bool {
 // the job. It decides as look does. A panic ends the process and never comes
 // here.
 func (l *loop) shows(c *config) bool {
+	if c.fired > 0 && c.failing {
+		return false
+	}
 	key := l.job.Key
 	whole := c.reason == wire.Done || l.returned && c.reason != wire.Deadlock
 	list := l.stuck(c)

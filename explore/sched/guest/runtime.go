@@ -51,6 +51,8 @@ type config struct {
 	capture  bool
 	whole    bool
 	cases    bool
+	early    bool
+	fire     func(*strategy.Choice) bool
 
 	reason     int32
 	goroutines int32
@@ -59,6 +61,8 @@ type config struct {
 	outside    uint8
 	full       bool
 	coasted    bool
+	failing    bool
+	fired      int32
 }
 
 // goroutine has the layout of ghostGoroutine in the runtime.

@@ -103,12 +103,15 @@ var ghost struct {
 	capture  bool
 	whole    bool // log all that could order two steps
 	cases    bool // which ready case a select takes is a decision
+	early    bool // ask fire whether timers fire although goroutines can run
+	fire     func(*ghostChoice) bool
 
 	// The world.
 	nextid   int32
 	nrun     int32
 	next     guintptr // to run next without a decision
 	rootDone bool
+	failing  bool  // package testing was told of a failure
 	stop     int32 // one of the reasons above, to be acted upon at the next chance
 	coast    bool  // a limit is met: no more decisions, see ghostCoast
 	turn     int32 // while coasting: who goes on
@@ -405,6 +408,7 @@ func ghostAsk(m, id int32, kind uint8, object, pc uintptr) int32 {
 		ghost.shared.decisions = n + 1
 	}
 	ghost.shared.hash = (ghost.shared.hash ^ (uint64(chosen) | uint64(m)<<32)) * ghostPrime
+	ghostClock.offers = 0
 	return chosen
 }
 
@@ -451,6 +455,9 @@ func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
 		if s.steps >= ghostGlideAt && (ghost.coast || ghost.nextid == 1) && !ghost.cases {
 			ghostWatch = false
 		}
+	}
+	if ghost.early && kind > gkWriteRange {
+		mcall(ghostOffer)
 	}
 	if ghost.nrun == 0 {
 		return

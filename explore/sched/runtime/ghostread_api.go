@@ -27,6 +27,8 @@ type ghostConfig struct {
 	capture  bool
 	whole    bool // log all that could order two steps; capture does
 	cases    bool // which ready case a select takes is a decision
+	early    bool // ask fire whether timers fire although goroutines can run
+	fire     func(*ghostChoice) bool
 
 	// Set on return.
 	reason     int32
@@ -36,6 +38,8 @@ type ghostConfig struct {
 	outside    uint8 // what the execution touched that is not controlled, by the bits below
 	full       bool  // the event log overflowed
 	coasted    bool  // a limit was met, after which there were no decisions
+	failing    bool  // package testing was told of a failure, whether or not the test has ended
+	fired      int32 // timers that fired although goroutines could run
 }
 
 // ghostread_run runs body and all it starts as a world of its own, and
@@ -52,7 +56,7 @@ func ghostread_run(c *ghostConfig) {
 	ghost.choose, ghost.shared, ghost.dec = c.choose, c.shared, c.dec
 	ghost.maxSteps, ghost.deadline = c.maxSteps, nanotime()+c.maxTime
 	ghost.logging, ghost.capture, ghost.whole = c.logging, c.capture, c.whole || c.capture
-	ghost.cases = c.cases
+	ghost.cases, ghost.early, ghost.fire, ghost.failing = c.cases, c.early, c.fire, false
 	ghostLogTo.ev, ghostLogTo.max = c.events, c.maxEvents
 	ghostLogTo.stack, ghostLogTo.words = c.stacks, c.maxWords
 	ghostLogTo.full = false
@@ -72,6 +76,7 @@ func ghostread_run(c *ghostConfig) {
 	}
 	ghostClock.start = ghostClock.now
 	ghostClock.asked, ghostClock.moved, ghostClock.fires, ghostClock.loose = 0, 0, 0, false
+	ghostClock.offers, ghostClock.asks, ghostClock.fired, ghostClock.overdue, ghostClock.early = 0, 0, 0, false, ghostStrict
 	lockInit(&ghostTimers.mu, lockRankTimers)
 
 	ghostActive, ghostWatch = true, true
@@ -81,13 +86,13 @@ func ghostread_run(c *ghostConfig) {
 
 	c.reason, c.goroutines = ghost.stop, ghost.nextid
 	c.loose, c.external, c.full = ghostClock.loose, ghost.external, ghostLogTo.full
-	c.coasted = ghost.coast
+	c.coasted, c.failing, c.fired = ghost.coast, ghost.failing, ghostClock.fired
 	c.full = c.full || ghost.coast && ghost.shared.steps > ghostGlideAt
 	if ghost.cycles != work.cycles.Load() {
 		ghost.outside |= ghostOutsideCollector
 	}
 	c.outside = ghost.outside
-	ghost.choose = nil
+	ghost.choose, ghost.fire = nil, nil
 }
 
 // ghostGoroutine is what is left of a goroutine when the world has ended.

@@ -64,7 +64,10 @@ const (
 	gkStop
 )
 
-const ghostUnsync = 1
+const (
+	ghostUnsync = 1 << iota
+	ghostEarly
+)
 
 type ghostEvent struct {
 	addr  uintptr
@@ -212,7 +215,11 @@ func ghostAlloc(p unsafe.Pointer, size uintptr, typ *_type) {
 //
 //go:linkname ghostread_fail
 func ghostread_fail() {
-	if ghost.capture && ghostMine() {
+	if !ghostMine() {
+		return
+	}
+	ghost.failing = true
+	if ghost.capture {
 		ghostLog(gkStop, getg().ghost.id, 0, 0, sys.GetCallerPC(), 0)
 	}
 }
@@ -229,7 +236,7 @@ func ghostWake(gp *g) {
 		return
 	}
 	by := int32(0)
-	if c := getg().m.curg; c != nil && c.ghost.world == ghost.world {
+	if c := getg().m.curg; c != nil && ghostFiring == 0 && c.ghost.world == ghost.world {
 		by = c.ghost.id
 	}
 	ghostLog(gkWake, by, 0, 0, 0, uintptr(gp.ghost.id))

@@ -24,7 +24,14 @@ var (
 		asked uint64
 		moved uint64 // steps when the clock last moved
 		fires int32  // after the test returned
-		loose bool   // a timer fired though goroutines could run
+		loose bool   // a timer fired though goroutines could run, because nobody let time pass
+
+		// See ghostread_early.go.
+		early   uint8  // how the timers fire that fire now
+		overdue bool   // time went on, and who waits for it has not been woken yet
+		offers  uint32 // opportunities since the last decision
+		asks    uint32 // see ghostOffers
+		fired   int32
 	}
 )
 
@@ -90,7 +97,14 @@ func ghostTimerFire(t *timer) {
 		return
 	}
 	ghostFiring++
+	n := ghost.shared.events
 	ghostLog(gkTimerFire, 0, uintptr(unsafe.Pointer(t)), 0, 0, uintptr(ghostClock.now-ghostClock.start))
+	if ghostClock.early != ghostStrict && ghost.shared.events > n {
+		(*ghostEvent)(unsafe.Pointer(uintptr(ghostLogTo.ev) + uintptr(n)*unsafe.Sizeof(ghostEvent{}))).flags |= ghostEarly
+	}
+	if ghostClock.early == ghostEarlyLook {
+		ghostClock.early = ghostStrict
+	}
 }
 
 func ghostTimerDone(t *timer) {
@@ -324,10 +338,13 @@ func ghostNanotime() int64 {
 
 // ghostTimerNow is the clock that t goes by.
 func ghostTimerNow(t *timer) int64 {
-	if t.isGhost {
-		return ghostClock.now
+	if !t.isGhost {
+		return nanotime()
 	}
-	return nanotime()
+	if ghost.early && t.when > ghostClock.now && ghostMine() {
+		systemstack(func() { ghostOfferLook(t) })
+	}
+	return ghostClock.now
 }
 
 // ghostTimersFor returns the heap that t belongs in, local being the P's.
@@ -357,7 +374,17 @@ func ghostSeed(seed *[32]byte) {
 // ghostTimerSet is called when the program stops or resets a timer. That is a
 // scheduling point only where all schedules are explored.
 func ghostTimerSet(t *timeTimer, pc uintptr) {
-	if ghostActive && ghost.cases {
+	switch {
+	case ghostActive && ghost.cases:
 		ghostPoint(gkTimerSet, uintptr(unsafe.Pointer(t)), 0, pc, 0)
+	case ghostActive:
+		ghostTimerMade(&t.timer, pc)
+	}
+}
+
+// ghostTimerMade notes whose timer t is.
+func ghostTimerMade(t *timer, pc uintptr) {
+	if ghost.capture && ghostMine() {
+		ghostLog(gkTimerSet, getg().ghost.id, uintptr(unsafe.Pointer(t)), 0, pc, 0)
 	}
 }
