@@ -14,11 +14,15 @@
 // the standard library free of C everywhere, so a hunt schedules the same
 // program on a machine with a C compiler and on one without.
 //
-// Build runs the go command each time and caches nothing of its own: the go
-// command knows best what is stale, and says so in a fraction of a second.
+// Build runs the go command each time: it knows best what is stale, and says so
+// in a fraction of a second, since the binary of the last build stays where it
+// was. TestBuildAgainWhenNeeded has what makes it build anew. Binaries take no
+// more than 4 GB; those that were not used for longest go first, and never ones
+// that another process may run.
 package build
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"debug/buildinfo"
@@ -64,14 +68,12 @@ func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
 		return nil, err
 	}
 	dir := filepath.Join(cache, "bin", c.key(pkg))
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
-	}
 	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
 	}
 	defer unlock()
+	hold(dir)
 
 	// The go command finds out from the file of the last build, which stays
 	// at its place, that linking is not necessary.
@@ -85,6 +87,7 @@ func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
 		return nil, newError(pkg.ImportPath, stderr, err)
 	}
 	overlay.Use(dir, keep)
+	evict(filepath.Dir(dir), keepBytes)
 	file, err := publish(dir, last)
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
@@ -179,40 +182,76 @@ func publish(dir, last string) (string, error) {
 // keep is how long a binary stays that nobody builds or finds again.
 const keep = 7 * 24 * time.Hour
 
+// Of the binaries of one package, so many stay; more if they were built within
+// the last hour, because another hunt may still run them.
+const (
+	keepOld   = 8
+	keepFresh = time.Hour
+)
+
 // removeOld removes the binaries of earlier sources. It is best effort, as
 // [overlay.Use] is.
 func removeOld(dir, but string) {
-	old, _ := filepath.Glob(filepath.Join(dir, "*.test"))
-	for _, name := range old {
+	names, _ := filepath.Glob(filepath.Join(dir, "*.test"))
+	type old struct {
+		name string
+		age  time.Duration
+	}
+	var all []old
+	for _, name := range names {
 		if name == but || filepath.Base(name) == "last.test" {
 			continue
 		}
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > keep {
-			_ = os.Remove(name)
+		if info, err := os.Stat(name); err == nil {
+			all = append(all, old{name, time.Since(info.ModTime())})
+		}
+	}
+	slices.SortFunc(all, func(a, b old) int { return cmp.Compare(a.age, b.age) })
+	for i, o := range all {
+		if o.age > keep || i >= keepOld && o.age > keepFresh {
+			_ = os.Remove(o.name)
 		}
 	}
 }
 
-// lock waits for an exclusive lock on a file. The kernel drops it when the
-// process ends, however it ends.
+// lock waits for an exclusive lock on a file, which it makes with its
+// directory. The kernel drops it when the process ends, however it ends.
 func lock(ctx context.Context, name string) (unlock func(), err error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o666)
-	if err != nil {
-		return nil, err
+	for {
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return nil, err
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o666)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the directory was evicted just now
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := waitLock(ctx, f); err != nil {
+			f.Close()
+			return nil, err
+		}
+		mine, err := f.Stat()
+		if there, err2 := os.Stat(name); err == nil && err2 == nil && os.SameFile(mine, there) {
+			return func() { f.Close() }, nil
+		}
+		f.Close() // evicted while we waited
 	}
+}
+
+func waitLock(ctx context.Context, f *os.File) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, nil
+			return nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", name, err)
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
 		select {
 		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
