@@ -351,6 +351,24 @@ func TestBeyondTheLimits(t *testing.T) {
 }
 
 // TestMemoryOfLargeLogs holds Run to 150 MB on top of a log of 1M events.
+// TestLateTimers: timer functions that run for the first time when all lanes
+// are taken make no goroutine forget what it knows.
+func TestLateTimers(t *testing.T) {
+	var log []event.Event
+	for g := int32(2); g < 2*maxLanes; g++ {
+		log = append(log, ev(1, event.Write, x+16*uint64(g)), spawn(1, g))
+	}
+	for range 2 * maxLanes {
+		log = append(log, ev(0, event.TimerFire, y), ev(0, event.TimerDone, y))
+	}
+	for g := int32(2); g < 2*maxLanes; g++ {
+		log = append(log, ev(g, event.Write, x+16*uint64(g)))
+	}
+	if races := New().Run(number(log)); len(races) != 0 {
+		t.Errorf("%d races, the first is %v; want none", len(races), races[0])
+	}
+}
+
 func TestMemoryOfLargeLogs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")

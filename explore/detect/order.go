@@ -307,7 +307,10 @@ func (d *Detector) fire(timer uint64) {
 		t = o.timers[o.rotation%o.ntimers]
 		o.rotation++
 	} else {
-		t = o.open(clock)
+		// All lanes were taken before the first timer fired: this one may be
+		// that of a goroutine, which must not forget what it knows.
+		o.system = o.open(clock)
+		return
 	}
 	o.start(t, clock)
 	o.system = t
