@@ -168,7 +168,7 @@ func (t *trace) timer(i int) string {
 		return "a timer"
 	}
 	frames := t.frames(i)
-	n := slices.IndexFunc(frames, func(f finding.Frame) bool { return !f.Plumbing() && !clockwork(f) })
+	n := slices.IndexFunc(frames, func(f finding.Frame) bool { return !library(f) })
 	switch {
 	case n < 0 && len(frames) == 0:
 		return "a timer"
@@ -182,45 +182,56 @@ func (t *trace) timer(i int) string {
 	return "the timer of " + frames[n-1].Func + place
 }
 
-// clockwork reports whether f is in a package of the standard library that
-// sets timers on behalf of who calls it.
-func clockwork(f finding.Frame) bool {
-	return strings.HasPrefix(f.Func, "time.") || strings.HasPrefix(f.Func, "context.")
+// library reports whether f is in the standard library. Some of its functions
+// are in package runtime under the name of another one.
+func library(f finding.Frame) bool {
+	slash := strings.LastIndexByte(f.Func, '/') + 1
+	name, _, _ := strings.Cut(f.Func[slash:], ".")
+	dir := filepath.Dir(f.File)
+	return strings.HasSuffix(dir, "/src/"+f.Func[:slash]+name) || strings.HasSuffix(dir, "/src/runtime")
 }
 
-// between names the points of a timeline around an event.
+// between names the points of a timeline around an event that are the
+// program's own.
 func between(tl *finding.Timeline, at int64) string {
 	if tl == nil {
 		return ""
 	}
-	last, next := -1, -1
+	last, next := "", ""
 	for p := range tl.Points {
-		switch pt := &tl.Points[p]; {
-		case pt.Lane == 0 || pt.Stack < 0 || slices.ContainsFunc(tl.Stacks[pt.Stack], func(i int) bool { return clockwork(tl.Frames[i]) }):
-		case pt.At < at:
-			last = p
-		case next < 0 && pt.At > at:
-			next = p
-		}
-	}
-	name := func(p int) string {
 		pt := &tl.Points[p]
-		f := tl.Frames[tl.Stacks[pt.Stack][0]]
-		for _, i := range tl.Stacks[pt.Stack] {
-			if !tl.Frames[i].Plumbing() {
-				f = tl.Frames[i]
-				break
-			}
+		f, ok := own(tl, pt)
+		if !ok || next != "" || pt.At == at {
+			continue
 		}
-		return fmt.Sprintf("%s's %s at %s:%d", lane(pt.Lane), pt.Op, filepath.Base(f.File), f.Line)
+		name := fmt.Sprintf("%s's %s at %s:%d", lane(pt.Lane), pt.Op, filepath.Base(f.File), f.Line)
+		if pt.At < at {
+			last = name
+		} else {
+			next = name
+		}
 	}
 	switch {
-	case last >= 0 && next >= 0:
-		return ", between " + name(last) + " and " + name(next)
-	case last >= 0:
-		return ", after " + name(last)
-	case next >= 0:
-		return ", before " + name(next)
+	case last != "" && next != "":
+		return ", between " + last + " and " + next
+	case last != "":
+		return ", after " + last
+	case next != "":
+		return ", before " + next
 	}
 	return ""
+}
+
+// own returns the innermost frame of a point but for plumbing, if that is not
+// in the standard library.
+func own(tl *finding.Timeline, pt *finding.Point) (finding.Frame, bool) {
+	if pt.Lane == 0 || pt.Stack < 0 {
+		return finding.Frame{}, false
+	}
+	for _, i := range tl.Stacks[pt.Stack] {
+		if f := tl.Frames[i]; !f.Plumbing() {
+			return f, !library(f)
+		}
+	}
+	return finding.Frame{}, false
 }
