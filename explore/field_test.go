@@ -48,7 +48,7 @@ func TestField(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test, func(t *testing.T) {
 			execs := uint64(20)
-			if test == "TestChildTakesTime" {
+			if test == "TestChildTakesTime" || strings.HasPrefix(test, "TestWaitsFor") {
 				execs = 3 // of a quarter of a second
 			}
 			outcome, found := search(t, p, test, explore.Options{MaxTime: 5 * time.Second}, execs)

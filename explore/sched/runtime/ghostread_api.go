@@ -75,7 +75,7 @@ func ghostread_run(c *ghostConfig) {
 		ghostClock.now = nanotime()
 	}
 	ghostClock.start = ghostClock.now
-	ghostClock.asked, ghostClock.moved, ghostClock.fires, ghostClock.loose = 0, 0, 0, false
+	ghostClock.asked, ghostClock.moved, ghostClock.fires, ghostClock.pushed, ghostClock.loose = 0, 0, 0, false, false
 	ghostClock.offers, ghostClock.asks, ghostClock.fired, ghostClock.overdue, ghostClock.early = 0, 0, 0, false, ghostStrict
 	lockInit(&ghostTimers.mu, lockRankTimers)
 

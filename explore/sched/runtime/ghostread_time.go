@@ -24,7 +24,10 @@ var (
 		asked uint64
 		moved uint64 // steps when the clock last moved
 		fires int32  // after the test returned
-		loose bool   // a timer fired though goroutines could run, because nobody let time pass
+		// pushed: time passed though goroutines could run, because nobody let it
+		// pass. loose: the program noticed, before it failed, by a timer or a
+		// look at the clock.
+		pushed, loose bool
 
 		// See ghostread_early.go.
 		early   uint8  // how the timers fire that fire now
@@ -41,6 +44,7 @@ const (
 	ghostGraceCall   = 200 * 1000 * 1000 // ns, likewise, a system call
 	ghostGraceSignal = 10 * 1000 * 1000  // ns, likewise, a signal that may be on its way
 	ghostStarve      = 30_000            // points without a clock tick after which timers fire anyway
+	ghostDoubles     = 50_000           // points after which a starved program's time passes twice as fast
 	ghostDrain       = 64                // timers that may fire after the test returned
 )
 
@@ -58,6 +62,7 @@ func ghostTimed() bool {
 func ghostNow() int64 {
 	ghostClock.now += ghostAskTime
 	ghostClock.asked++
+	ghostNotice()
 	if ghostClock.asked&1023 == 0 && ghost.nrun == 0 && ghostFiring == 0 {
 		ghostClock.now += 1000 * 1000
 	}
@@ -87,6 +92,9 @@ func ghostFire() {
 		ghostClock.now = w
 	}
 	ghostClock.moved = ghost.shared.steps
+	if ghost.nrun > 0 || ghost.next != 0 {
+		ghostNotice()
+	}
 	ghostRunTimers(ghostClock.now)
 }
 
@@ -115,21 +123,25 @@ func ghostTimerDone(t *timer) {
 	ghostLog(gkTimerDone, 0, uintptr(unsafe.Pointer(t)), 0, 0, 0)
 }
 
-// ghostUnstarve lets time pass for a program that polls: after ghostStarve
-// points without a tick the next timer fires although goroutines could run. A
-// channel's timer that nobody blocks on is in no heap; for it the clock moves
-// a little at each call. Such an execution is marked loose: what it finds may
-// depend on it.
+// ghostUnstarve, called every 1,024 points, lets time pass for a program that
+// polls: after ghostStarve points without a tick, a millisecond at each call,
+// and twice as much after each further ghostDoubles points. So a loop that
+// waits for a timer comes to its end, and one that computes does not run into
+// a timeout of seconds. An execution that notices is marked loose: that it
+// fails may be our doing.
 func ghostUnstarve() {
-	if ghost.shared.steps-ghostClock.moved <= ghostStarve {
+	n := ghost.shared.steps - ghostClock.moved
+	if n <= ghostStarve {
 		return
 	}
-	ghostClock.loose = true
-	if w := ghostTimers.wakeTime(); w > ghostClock.now {
-		ghostClock.now = w
-		ghostClock.moved = ghost.shared.steps
-	} else {
-		ghostClock.now += 1000 * 1000
+	ghostClock.pushed = true
+	ghostClock.now += 1000 * 1000 << min((n-ghostStarve)/ghostDoubles, 16)
+}
+
+// ghostNotice marks the execution if its clock was pushed.
+func ghostNotice() {
+	if ghostClock.pushed && !ghost.failing {
+		ghostClock.loose = true
 	}
 }
 

@@ -1,0 +1,63 @@
+package field
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestWaitsForWork has a timeout that no machine is too slow for, and no tick
+// of the clock for hundreds of thousands of points.
+func TestWaitsForWork(t *testing.T) {
+	done := make(chan bool)
+	var n atomic.Int64
+	for range 2 {
+		go func() {
+			for range 100_000 {
+				n.Add(1)
+			}
+			done <- true
+		}()
+	}
+	for range 2 {
+		select {
+		case <-done:
+		case <-time.After(time.Second):
+			t.Fatal("timeout")
+		}
+	}
+}
+
+// TestWaitsForTime does work until a second has passed.
+func TestWaitsForTime(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var n atomic.Int64
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				n.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n.Load() == 0 {
+		t.Error("nothing was done")
+	}
+}
+
+func TestWaitsForClock(t *testing.T) {
+	var ready atomic.Bool
+	time.AfterFunc(20*time.Millisecond, func() { ready.Store(true) })
+	end := time.Now().Add(time.Second)
+	for !ready.Load() {
+		if time.Now().After(end) {
+			t.Fatal("too late")
+		}
+		runtime.Gosched()
+	}
+}
