@@ -44,7 +44,7 @@ const (
 	ghostGraceCall   = 200 * 1000 * 1000 // ns, likewise, a system call
 	ghostGraceSignal = 10 * 1000 * 1000  // ns, likewise, a signal that may be on its way
 	ghostStarve      = 30_000            // points without a clock tick after which timers fire anyway
-	ghostDoubles     = 50_000           // points after which a starved program's time passes twice as fast
+	ghostDoubles     = 50_000            // points after which a starved program's time passes twice as fast
 	ghostDrain       = 64                // timers that may fire after the test returned
 )
 
