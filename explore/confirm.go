@@ -76,7 +76,7 @@ func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]findin
 		return nil, nil
 	}
 	failed := t.end.Get("failed") == "true" && reason == wire.Done
-	if c.what == "failure" && !failed || c.what == "panic" && !t.died || c.what == "deadlock" && reason != wire.Deadlock {
+	if c.what == "failure" && !failed || c.what == "panic" && !t.died || c.what == "deadlock" && reason != wire.Deadlock || c.what == "broken" && reason != wire.Broken {
 		return nil, nil
 	}
 	switch {
@@ -88,6 +88,14 @@ func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]findin
 			return list, nil
 		}
 		err := add(s.panicFinding(ctx, t))
+		return list, err
+	case reason == wire.Broken && !strings.HasPrefix(t.end.Get("report"), wire.UndecidedReport):
+		if c.what == "any" {
+			if err := races(""); err != nil {
+				return nil, err
+			}
+		}
+		err := add(s.brokenFinding(ctx, t))
 		return list, err
 	case reason == wire.Deadlock:
 		if c.what == "any" {

@@ -107,7 +107,7 @@ func (s *Session) has(f finding.Finding) bool {
 func showsAll(found, list []finding.Finding) bool {
 	for _, f := range list {
 		if !slices.ContainsFunc(found, func(g finding.Finding) bool {
-			return g.Fingerprint == f.Fingerprint && g.Kind == f.Kind && g.Title == f.Title && telling(g) >= telling(f)
+			return g.Fingerprint == f.Fingerprint && g.Kind == f.Kind && (g.Title == f.Title || f.Kind == finding.History) && telling(g) >= telling(f)
 		}) {
 			return false
 		}

@@ -104,7 +104,7 @@ func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool
 
 func addrOf(e *event.Event) uint64 {
 	switch e.Kind {
-	case event.Spawn, event.Exit, event.Yield, event.Sleep, event.Select, event.GC, event.Stop:
+	case event.Spawn, event.Exit, event.Yield, event.Sleep, event.Select, event.GC, event.Stop, event.Spec:
 		return 0
 	}
 	return e.Addr
@@ -479,6 +479,11 @@ func opName(t *trace, i int) string {
 		return "atomic store"
 	case event.AtomicRMW:
 		return "atomic rmw"
+	case event.Spec:
+		if e.Aux != 0 {
+			return "return"
+		}
+		return "call"
 	case event.MapRead, event.MapWrite:
 		return mapOp(t.symbols.entry(e.Aux), e.Kind)
 	}

@@ -27,6 +27,8 @@ var observed = []Check{
 	checkLeak,
 	checkPanic,
 	checkFailure,
+	checkInvariant,
+	checkHistory,
 }
 
 // catalogue is the only list of codes. The hundreds say which source reports a

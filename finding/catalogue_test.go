@@ -39,6 +39,8 @@ func TestCodesKeepTheirMeaning(t *testing.T) {
 		"GR2011": "goroutine-leak",
 		"GR2012": "panic",
 		"GR2013": "schedule-dependent-failure",
+		"GR2014": "broken-invariant",
+		"GR2015": "not-linearizable",
 	} {
 		if c, ok := Lookup(code); !ok || c.Name != name {
 			t.Errorf("Lookup(%s) = %q, %v, want %q", code, c.Name, ok, name)
@@ -47,7 +49,7 @@ func TestCodesKeepTheirMeaning(t *testing.T) {
 }
 
 func TestEveryObservedKindHasOneCode(t *testing.T) {
-	for _, k := range []Kind{Race, Stale, Torn, Lost, Phantom, Deadlock, Leak, Panic, Failure} {
+	for _, k := range []Kind{Race, Stale, Torn, Lost, Phantom, Deadlock, Leak, Panic, Failure, Invariant, History} {
 		code := CodeFor(k)
 		c, ok := Lookup(code)
 		if !ok || c.Kind != k {

@@ -38,6 +38,9 @@ const (
 	Leak     Kind = "leak"     // a goroutine that nothing can wake any more
 	Panic    Kind = "panic"    // the program panicked or the runtime stopped it
 	Failure  Kind = "failure"  // the test's own assertion failed
+
+	Invariant Kind = "invariant" // a condition that the test states does not hold between two steps
+	History   Kind = "history"   // answers of an object that no order of the operations explains
 )
 
 // Verdict is the outcome of a check. Unknown is never a pass.
@@ -132,7 +135,7 @@ func (e Evidence) Place() (Frame, bool) {
 // Plumbing reports whether f is in a package whose lines explain nothing to the
 // author of a program: the runtime, sync, testing and what they are made of.
 func (f Frame) Plumbing() bool {
-	for _, p := range []string{"runtime.", "internal/", "sync.", "sync/atomic.", "testing.", "reflect."} {
+	for _, p := range []string{"runtime.", "internal/", "sync.", "sync/atomic.", "testing.", "reflect.", "github.com/ghostread/ghostread/explore/spec."} {
 		if strings.HasPrefix(f.Func, p) {
 			return true
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/ghostread/ghostread/freshmap"
-	"github.com/ghostread/ghostread/freshmap/internal/linear"
+	"github.com/ghostread/ghostread/internal/linear"
 )
 
 // These tests are small, so that a controlled scheduler can try their

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/ghostread/ghostread/freshmap"
-	"github.com/ghostread/ghostread/freshmap/internal/linear"
+	"github.com/ghostread/ghostread/internal/linear"
 )
 
 // The histories of these tests are recorded while several goroutines use few

@@ -159,10 +159,18 @@ func help(f finding.Finding) string {
 func roleLabel(k finding.Kind, r finding.Role) string {
 	switch r {
 	case finding.RoleRead:
+		if k == finding.History {
+			return "wrong answer"
+		}
 		return "read"
 	case finding.RoleWrite:
-		if k == finding.Race {
+		switch k {
+		case finding.Race:
 			return "not ordered with"
+		case finding.Invariant:
+			return "broken by"
+		case finding.History:
+			return "contradicts"
 		}
 		return "write"
 	case finding.RoleOrigin:

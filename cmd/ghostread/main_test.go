@@ -22,7 +22,11 @@ func TestMain(m *testing.M) {
 
 // TestScript runs the command line as users do, a file a story.
 func TestScript(t *testing.T) {
-	env := goEnv(t)
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append(goEnv(t), "REPOSITORY="+repository)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,

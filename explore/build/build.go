@@ -119,7 +119,7 @@ func (c Config) flags() []string {
 	if c.Overlay == nil {
 		return []string{"-tags=" + strings.Join(tags, ",")}
 	}
-	tags = append(tags, "race", "netgo", "osusergo")
+	tags = append(tags, "race", "netgo", "osusergo", "ghostread")
 	return append([]string{"-tags=" + strings.Join(tags, ","), "-gcflags=all=-race"}, c.Overlay.Flags...)
 }
 

@@ -105,6 +105,8 @@ func (t *trace) touch(st *step, e *event.Event) {
 		write = k.IsWrite()
 	case k == event.Acquire:
 		write = false
+	case k == event.Spec:
+		write = e.Aux != 0 // whether one returns before another is called makes a difference
 	case k >= event.Release && k <= event.ReleaseAcquire, k >= event.ChanSend && k <= event.ChanClose, k >= event.Lock && k <= event.CondBroadcast, k == event.TimerSet:
 	default:
 		return

@@ -63,6 +63,7 @@ const (
 	GC       // runtime.GC called by the program
 	Case     // a select has several cases that are ready: a choice of data, not of who goes on
 	TimerSet // the timer at Addr is made, stopped or reset; logged where stacks are, a point where all schedules are explored
+	Spec     // an operation on the object at Addr, as package explore/spec records it, is called; it returns if Aux is 1
 )
 
 // Life of goroutines, timers and memory.

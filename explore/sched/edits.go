@@ -87,7 +87,7 @@ var lifeEdits = []overlay.Edit{
 		Why: "what C does is not controlled"},
 	{File: "runtime/sigqueue.go", In: "signal_recv", Op: atStart, Text: "ghostSignals.set(getg())",
 		Why: "whoever waits for a signal is in no system call that ends by itself"},
-	{File: "runtime/rand.go", In: "rand", Op: atStart, Text: "if ghostMine() { return ghostRand() }",
+	{File: "runtime/rand.go", In: "rand", Op: atStart, Text: "if ghostMine() || ghostActive && getg().ghost.world == ghostAside { return ghostRand() }",
 		Why: "map iteration, math/rand and hash seeds repeat with the seed"},
 	{File: "runtime/rand.go", In: "randinit", Op: before, Anchor: "globalRand.state.Init(*seed)", Text: "ghostSeed(seed); ",
 		Why: "so does what init functions see"},

@@ -222,6 +222,31 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
+// TestSpec compares what package spec, which the program under test imports,
+// expects of the runtime core with what that has.
+func TestSpec(t *testing.T) {
+	core := both(t)["sched/runtime"]
+	files := map[string]any{}
+	for _, name := range []string{"spec.go", "world_explored.go"} {
+		files[filepath.Join("..", "spec", name)] = nil
+	}
+	spec := check(t, "spec", nil, files)
+	if err := compareLayouts(core, "ghostMark", spec, "mark", false); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(core.constants("ghostSpec"), spec.constants("spec")); diff != "" {
+		t.Errorf("what package spec asks for (-sched/runtime +spec):\n%s", diff)
+	}
+	local := links(t, "runtime")["github.com/ghostread/ghostread/explore/spec.world"]
+	got, err := signature(core, local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := signature(spec, "world"); err != nil || got != want {
+		t.Errorf("runtime.%s is %s, want %s as spec.world (%v)", local, got, want, err)
+	}
+}
+
 // TestLayoutsCanDiffer compares structs that differ in one thing each: a
 // comparison that cannot fail shows nothing.
 func TestLayoutsCanDiffer(t *testing.T) {
@@ -323,7 +348,7 @@ func TestReasons(t *testing.T) {
 	p := both(t)
 	core := p["sched/runtime"].constants("ghost")
 	all := p["wire"].constants("")
-	for _, name := range []string{"Done", "Deadlock", "Steps", "Time", "Decisions", "Goroutines",
+	for _, name := range []string{"Done", "Deadlock", "Steps", "Time", "Decisions", "Goroutines", "Broken",
 		"OutsideNet", "OutsideCall", "OutsideChild", "OutsideC", "OutsideCollector", "OutsideSignal"} {
 		if core[name] == "" || core[name] != all[name] {
 			t.Errorf("ghost%s is %q, want %q as wire.%s", name, core[name], all[name], name)

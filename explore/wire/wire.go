@@ -73,6 +73,8 @@ const (
 	Decisions             // decision log full
 	Goroutines            // too many goroutines
 	Polling               // time had to be pushed on for a program that polls the clock
+	Broken                // package explore/spec saw what must not be, or could not look
+	Undecided             // it saw a history that takes too long to judge
 )
 
 // What an execution can touch that is not controlled, as bits.
@@ -113,9 +115,24 @@ func Reason(r int) string {
 		return "too many goroutines"
 	case Polling:
 		return "a loop polls for time to pass, and the test minds"
+	case Broken:
+		return "an invariant or a history was broken"
+	case Undecided:
+		return "too many recorded operations overlap to say whether an order explains them (see doc/spec.md)"
 	}
 	return "unknown reason " + strconv.Itoa(r)
 }
+
+// How the records begin that a report of package explore/spec is made of: one
+// that names the cause and is the same for the same cause, one that says it, and
+// one for each operation that has a part in it.
+const (
+	InvariantReport = "invariant" // name
+	OrderReport     = "order"     // name of the object, name of the operation
+	UndecidedReport = "undecided" // name of the object
+	SpecSaid        = "said"      // title, message
+	SpecOp          = "op"        // g, first, last, name, text, role
+)
 
 // Record is a line: a kind, and fields in order.
 type Record struct {

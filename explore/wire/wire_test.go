@@ -163,15 +163,15 @@ func TestSharedBytes(t *testing.T) {
 
 func TestReasonsHaveWords(t *testing.T) {
 	seen := map[string]int{}
-	for r := wire.Done; r <= wire.Polling; r++ {
+	for r := wire.Done; r <= wire.Undecided; r++ {
 		words := wire.Reason(r)
 		if strings.HasPrefix(words, "unknown") || seen[words] != 0 {
 			t.Errorf("Reason(%d): got %q, want words of its own", r, words)
 		}
 		seen[words] = r
 	}
-	if got, want := wire.Reason(wire.Polling+1), "unknown reason 8"; got != want {
-		t.Errorf("Reason(%d): got %q, want %q", wire.Polling+1, got, want)
+	if got, want := wire.Reason(wire.Undecided+1), "unknown reason 10"; got != want {
+		t.Errorf("Reason(%d): got %q, want %q", wire.Undecided+1, got, want)
 	}
 }
 

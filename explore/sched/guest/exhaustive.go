@@ -158,6 +158,8 @@ func (l *loop) trying() bool {
 func (l *loop) tell(c *config) {
 	s := l.by.learner
 	switch {
+	case c.looked:
+		s.Miss("an invariant sees in which order independent steps happen")
 	case c.reason != wire.Done && c.reason != wire.Deadlock:
 		s.Miss("an execution was cut short: " + wire.Reason(int(c.reason)))
 	case c.external:

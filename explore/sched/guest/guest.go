@@ -354,6 +354,8 @@ func (l *loop) look(c *config) {
 		if l.fresh(key) {
 			l.candidate("deadlock", key, wire.Record{})
 		}
+	case c.reason == wire.Broken:
+		l.broken(c)
 	case c.reason != wire.Done && !l.returned:
 		l.cutShort(c, int(c.reason))
 	case c.loose && l.failed:
@@ -500,6 +502,7 @@ func (l *loop) replay() {
 		With("failed", strconv.FormatBool(l.failed)).With("returned", strconv.FormatBool(l.returned)).
 		With("loose", strconv.FormatBool(c.loose)).With("external", strconv.FormatBool(c.external)).
 		With("full", strconv.FormatBool(c.full)).Int("goroutines", int64(c.goroutines)).
+		With("report", c.report).With("waits", c.waits).Int("reporter", int64(c.reporter)).Uint("report-at", c.reportAt).
 		With("log", string(l.out.b)))
 }
 

@@ -94,6 +94,8 @@ func (l *loop) shows(c *config) bool {
 		}
 	case "deadlock":
 		return c.reason == wire.Deadlock && deadlockKey(list) == key
+	case "broken":
+		return c.reason == wire.Broken && brokenKey(c) == key
 	case "failure":
 		return whole && l.failed && !c.loose && hashString(3, place(string(l.out.b))) == key
 	case "leak":

@@ -63,6 +63,12 @@ type config struct {
 	coasted    bool
 	failing    bool
 	fired      int32
+	looked     bool
+	report     string
+	waits      string
+	reporter   int32
+	reportPC   uintptr
+	reportAt   uint64
 }
 
 // goroutine has the layout of ghostGoroutine in the runtime.

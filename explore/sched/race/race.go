@@ -267,7 +267,11 @@ func racefree(p unsafe.Pointer, sz uintptr) {}
 func racegostart(pc uintptr) uintptr { return 1 }
 
 //go:nosplit
-func racegoend() {}
+func racegoend() {
+	if ghostSpec.look != nil && ghostMine() {
+		ghostLook(getg())
+	}
+}
 
 // racectxstart and racectxend bracket one function that runtime.AddCleanup
 // was given: it is a goroutine of its own as far as order goes.

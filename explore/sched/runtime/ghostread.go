@@ -51,6 +51,8 @@ type ghostG struct {
 	pc     uintptr
 	born   int32  // id of the goroutine that started it; -1: it is older than the world
 	chance uint64 // its own random stream, where schedules are to be compared
+	call   int64  // when the operation of package spec that it is in was called; below 0: not yet, see ghostCalled
+	first  int64  // event of that
 
 	exit uintptr // pc at which the program's function that returned last did so; while stacks are captured
 }
@@ -140,7 +142,9 @@ var ghost struct {
 //go:nosplit
 func ghostRand() uint64 {
 	prog := &ghost.prog
-	if gp := getg(); ghost.cases && gp.ghost.world == ghost.world {
+	if gp := getg(); gp.ghost.world == ghostAside {
+		prog = &ghostSpec.prog
+	} else if ghost.cases && gp.ghost.world == ghost.world {
 		// What a goroutine draws shall not depend on when others draw.
 		if prog = &gp.ghost.chance; *prog == 0 {
 			*prog = ghost.prog ^ uint64(gp.ghost.id)*ghostPrime
@@ -176,6 +180,12 @@ func ghostNewG(newg, caller *g) {
 	switch {
 	case caller.ghost.world == ghost.world:
 		parent = caller.ghost.id
+		if caller.ghost.call < 0 {
+			ghostLog(gkSpec, parent, ghostCalled(caller), 0, 0, 0)
+		}
+	case caller.ghost.world == ghostAside:
+		ghostAsideBlocks(caller, "starts a goroutine")
+		return
 	case caller == ghost.driver.ptr() || ghostFiring != 0:
 		parent = 0
 	default:
@@ -207,7 +217,7 @@ func ghostJoin(gp *g) bool {
 // an earlier one, or started by an init function) that has something to do
 // now. System goroutines stay outside.
 func ghostAdopt(gp *g) bool {
-	if gp == ghost.driver.ptr() || isSystemGoroutine(gp, false) || !ghostJoin(gp) {
+	if gp == ghost.driver.ptr() || gp.ghost.world == ghostAside || isSystemGoroutine(gp, false) || !ghostJoin(gp) {
 		return false
 	}
 	gp.ghost.born = -1
@@ -432,6 +442,11 @@ func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
 	if op|gp.ghost.quiet|mp.locks|mp.mallocing|mp.dying == 0 && !gp.throwsplit && !mp.incgo && mp.preemptoff == "" {
 		if kind > gkWriteRange || !ghostStd(pc) {
 			ghostTurn(gp, kind, addr, pc)
+		} else if kind&1 == 0 {
+			ghostSpec.dirty = true
+		}
+		if gp.ghost.call < 0 {
+			ghostLog(gkSpec, gp.ghost.id, ghostCalled(gp), 0, 0, 0)
 		}
 	}
 	if !ghost.logging || gp.ghost.op != 0 && kind >= gkAtomicLoad {
@@ -446,13 +461,16 @@ func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
 //
 //go:nosplit
 func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
+	if ghostSpec.look != nil {
+		ghostLook(gp)
+	}
 	gp.ghost.kind, gp.ghost.obj, gp.ghost.pc = kind, addr, pc
 	s := ghost.shared
 	s.steps++
 	s.hash = (s.hash ^ (uint64(pc) | uint64(gp.ghost.id)<<40 | uint64(kind)<<56)) * ghostPrime
 	if s.steps&1023 == 0 {
 		mcall(ghostBreathe)
-		if s.steps >= ghostGlideAt && (ghost.coast || ghost.nextid == 1) && !ghost.cases {
+		if s.steps >= ghostGlideAt && (ghost.coast || ghost.nextid == 1) && !ghost.cases && ghostSpec.look == nil {
 			ghostWatch = false
 		}
 	}
@@ -544,6 +562,9 @@ func ghostForce(gp *g) {
 //go:nosplit
 func ghostYield() bool {
 	gp := getg()
+	if gp.ghost.world == ghostAside {
+		return true // nobody else may run
+	}
 	if gp != gp.m.curg || gp.ghost.world != ghost.world || gp.ghost.quiet != 0 {
 		return false
 	}

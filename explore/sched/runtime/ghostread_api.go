@@ -33,13 +33,19 @@ type ghostConfig struct {
 	// Set on return.
 	reason     int32
 	goroutines int32
-	loose      bool  // time was pushed on while goroutines could run
-	external   bool  // network, system calls or the runtime had a say
-	outside    uint8 // what the execution touched that is not controlled, by the bits below
-	full       bool  // the event log overflowed
-	coasted    bool  // a limit was met, after which there were no decisions
-	failing    bool  // package testing was told of a failure, whether or not the test has ended
-	fired      int32 // timers that fired although goroutines could run
+	loose      bool   // time was pushed on while goroutines could run
+	external   bool   // network, system calls or the runtime had a say
+	outside    uint8  // what the execution touched that is not controlled, by the bits below
+	full       bool   // the event log overflowed
+	coasted    bool   // a limit was met, after which there were no decisions
+	failing    bool   // package testing was told of a failure, whether or not the test has ended
+	fired      int32  // timers that fired although goroutines could run
+	looked     bool   // there were invariants
+	report     string // what package spec has seen, if the reason is that
+	waits      string // or why it could not look
+	reporter   int32
+	reportPC   uintptr
+	reportAt   uint64 // events before it
 }
 
 // ghostread_run runs body and all it starts as a world of its own, and
@@ -65,6 +71,7 @@ func ghostread_run(c *ghostConfig) {
 	ghost.coast, ghost.turn = false, 0
 	ghost.idleSince, ghost.polled, ghost.choices = 0, 0, 0
 	ghost.prog = c.seed
+	ghostSpec.look, ghostSpec.looked, ghostSpec.report, ghostSpec.waits, ghostSpec.clock = nil, false, "", "", 0
 	ghost.choice.enabled = ghost.ids[:0]
 	ghost.procs = ghostCPUs()
 	ghost.cycles = work.cycles.Load()
@@ -93,6 +100,9 @@ func ghostread_run(c *ghostConfig) {
 	}
 	c.outside = ghost.outside
 	ghost.choose, ghost.fire = nil, nil
+	c.looked, c.report, c.waits = ghostSpec.looked, ghostSpec.report, ghostSpec.waits
+	c.reporter, c.reportPC, c.reportAt = ghostSpec.g, ghostSpec.pc, ghostSpec.event
+	ghostSpec.look = nil
 }
 
 // ghostGoroutine is what is left of a goroutine when the world has ended.

@@ -50,6 +50,7 @@ const (
 	gkGC
 	gkCase
 	gkTimerSet
+	gkSpec
 )
 
 const (
@@ -196,6 +197,10 @@ func ghostMem(kind uint8, addr, size, pc, aux uintptr) {
 	if gp.ghost.op != 0 && addr == gp.ghost.obj && kind == gkRead {
 		return // RWMutex says by a plain read what the event of its operation has said
 	}
+	ghostSpec.dirty = true
+	if gp.ghost.call < 0 {
+		ghostLog(gkSpec, gp.ghost.id, ghostCalled(gp), 0, 0, 0)
+	}
 	ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
 }
 
@@ -226,6 +231,9 @@ func ghostread_fail() {
 
 // ghostBlock and ghostWake note why a goroutine parked and who woke it.
 func ghostBlock(gp *g) {
+	if gp.ghost.world == ghostAside && gp.waitreason != waitReasonGCAssistMarking && gp.waitreason != waitReasonGCAssistWait {
+		ghostAsideBlocks(gp, gp.waitreason.String())
+	}
 	if ghost.whole && gp.ghost.world == ghost.world {
 		ghostLog(gkBlock, gp.ghost.id, gp.ghost.obj, 0, 0, uintptr(gp.waitreason))
 	}

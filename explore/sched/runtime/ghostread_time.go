@@ -44,7 +44,7 @@ const (
 	ghostGraceCall   = 200 * 1000 * 1000 // ns, likewise, a system call
 	ghostGraceSignal = 10 * 1000 * 1000  // ns, likewise, a signal that may be on its way
 	ghostStarve      = 30_000            // points without a clock tick after which timers fire anyway
-	ghostDoubles     = 50_000            // points after which a starved program's time passes twice as fast
+	ghostDoubles     = 50_000           // points after which a starved program's time passes twice as fast
 	ghostDrain       = 64                // timers that may fire after the test returned
 )
 
@@ -53,13 +53,16 @@ const (
 //go:nosplit
 func ghostTimed() bool {
 	gp := getg()
-	return ghostActive && !ghostBubbled(gp) && (gp.ghost.world == ghost.world || ghostFiring != 0)
+	return ghostActive && !ghostBubbled(gp) && (gp.ghost.world == ghost.world || ghostFiring != 0 || gp.ghost.world == ghostAside)
 }
 
 // ghostNow is the world's monotonic time. To ask takes a little of it, as it
 // always does; a goroutine that does nothing but ask, with nobody else to run,
 // moves it further.
 func ghostNow() int64 {
+	if getg().ghost.world == ghostAside {
+		return ghostClock.now
+	}
 	ghostClock.now += ghostAskTime
 	ghostClock.asked++
 	ghostNotice()

@@ -15,12 +15,19 @@
 // not on how long the history is. TestCheckAgainstAllOrders compares it with a
 // search through every order.
 //
-// [Register] and [Whole] are the models: one key of a map, and a map of a few
-// keys. The package starts no goroutines and reads no clock.
+// A [Problem] is a history with bounds: it can be undecided, and it can be made
+// smaller ([Problem.Core]) until the operations are left that contradict each
+// other.
+//
+// [Register] and [Whole] are models of one key of a map, and of a map of a few
+// keys. The package starts no goroutines and reads no clock, and imports only
+// the standard library: package explore/spec brings it into programs of others.
 package linear
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -104,22 +111,39 @@ func (s *set[S]) add(c config[S]) bool {
 
 // Check returns the states that the model can be in after the history, if it
 // began in one of the states from, or a [*Violation]. The model's step returns
-// the state after an action and whether the action's answers fit. At most 64
-// operations may be open at a time.
+// the state after an action and whether the action's answers fit. If more than
+// 64 operations are open at a time the error is [ErrUndecided].
 func Check[S comparable, A any](from []S, history []Op[A], step func(S, A) (S, bool)) ([]S, error) {
-	c := checker[S, A]{history: history, step: step}
+	return check(from, history, step, math.MaxInt)
+}
+
+// ErrUndecided says that a search was ended by its bounds.
+var ErrUndecided = errors.New("undecided: too many operations overlap")
+
+// check is Check with a limit of configurations.
+func check[S comparable, A any](from []S, history []Op[A], step func(S, A) (S, bool), limit int) ([]S, error) {
+	c := checker[S, A]{history: history, step: step, limit: limit}
 	for _, s := range from {
 		c.current.add(config[S]{state: s})
 	}
 	for _, e := range events(history) {
 		if !e.isReturn {
 			c.open(int(e.op))
-		} else if !c.close(int(e.op)) {
+			continue
+		}
+		explained := c.limit >= 0 && c.close(int(e.op))
+		if c.limit < 0 {
+			return nil, ErrUndecided
+		}
+		if !explained {
 			return nil, c.violation(int(e.op))
 		}
 	}
 	// What is still open may have happened.
 	c.search(0)
+	if c.limit < 0 {
+		return nil, ErrUndecided
+	}
 	var to []S
 	for _, cf := range c.seen.list {
 		if !slices.Contains(to, cf.state) {
@@ -167,6 +191,7 @@ func events[A any](history []Op[A]) []event {
 type checker[S comparable, A any] struct {
 	history []Op[A]
 	step    func(S, A) (S, bool)
+	limit   int // configurations that may still be looked at
 
 	slots   [64]int // operation in a slot
 	taken   uint64  // slots in use
@@ -179,7 +204,8 @@ type checker[S comparable, A any] struct {
 func (c *checker[S, A]) open(op int) {
 	slot := bits.TrailingZeros64(^c.taken)
 	if slot == 64 {
-		panic("linear: more than 64 operations are open at one time")
+		c.limit = -1
+		return
 	}
 	c.taken |= 1 << slot
 	c.slots[slot] = op
@@ -222,13 +248,17 @@ func (c *checker[S, A]) search(bit uint64) {
 		}
 	}
 	for len(c.stack) > 0 {
+		if c.limit--; c.limit < 0 {
+			return
+		}
 		cf := c.stack[len(c.stack)-1]
 		c.stack = c.stack[:len(c.stack)-1]
 		for rest := c.taken &^ cf.done; rest != 0; rest &= rest - 1 {
 			slot := bits.TrailingZeros64(rest)
-			state, ok := c.step(cf.state, c.history[c.slots[slot]].Action)
-			if !ok {
-				continue
+			op := &c.history[c.slots[slot]]
+			state, ok := c.step(cf.state, op.Action)
+			if !ok || op.Return == Never && state == cf.state {
+				continue // it need not have happened, and changes nothing
 			}
 			after := config[S]{done: cf.done | 1<<slot, state: state}
 			if after.done&bit != 0 {
