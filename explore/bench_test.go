@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -32,8 +34,9 @@ const benchSeed = 7
 // BenchmarkExecutions explores two tests of about 200 scheduling points,
 // without faults: one that locks, sends and waits, and one of atomics. The
 // peers are the same tests under go test -race and go test, which run them as
-// often as they can but do not choose schedules. Start-up is part of it all and
-// does not matter for long runs.
+// often as they can but do not choose schedules. "shared" is a process for each
+// CPU. Start-up is part of it all and does not matter for long runs. dpor ends
+// when all schedules are explored, should there be fewer than b.N.
 func BenchmarkExecutions(b *testing.B) {
 	p, _ := compile(b, "testdata/bench")
 	for _, test := range []string{"TestSmall", "TestAtomics"} {
@@ -46,11 +49,15 @@ func executions(b *testing.B, p explore.Program, test string) {
 		name   string
 		noRace bool
 	}{{"race", false}, {"norace", true}} {
-		for _, strategy := range []string{"random", "pct", "mix"} {
+		for _, strategy := range []string{"random", "pct", "pos", "surw", "mix", "mix-shared", "dpor", "auto"} {
 			b.Run(mode.name+"/"+strategy, func(b *testing.B) {
+				strategy, shared := strings.CutSuffix(strategy, "-shared")
 				var last explore.Progress
 				s := session(b, p, test, explore.Options{Strategy: strategy, NoRace: mode.noRace},
 					func(f finding.Finding) { b.Errorf("found %s: %s", f.Kind, f.Title) }, func(p explore.Progress) { last = p })
+				if shared {
+					s.Spread(runtime.NumCPU())
+				}
 				before := childTime()
 				b.ResetTimer()
 				if err := s.Slice(b.Context(), uint64(b.N), forever()); err != nil {
@@ -58,12 +65,13 @@ func executions(b *testing.B, p explore.Program, test string) {
 				}
 				b.StopTimer()
 				spent := childTime() - before
-				if last.Executions != uint64(b.N) {
+				if last.Executions != uint64(b.N) && !s.Outcome().Exhausted {
 					b.Fatalf("%d executions, want %d: %+v", last.Executions, b.N, s.Outcome())
 				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "execs/s")
-				b.ReportMetric(float64(b.N)/spent.Seconds(), "execs/cpu-s")
-				b.ReportMetric(float64(last.Steps)/float64(b.N), "points/exec")
+				made := float64(last.Executions)
+				b.ReportMetric(made/b.Elapsed().Seconds(), "execs/s")
+				b.ReportMetric(made/spent.Seconds(), "execs/cpu-s")
+				b.ReportMetric(float64(last.Steps)/made, "points/exec")
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(last.Steps), "ns/point")
 			})
 		}

@@ -58,18 +58,32 @@ func (m *Mix) Begin(seed uint64) {
 }
 
 // Choose costs what the strategy of this execution costs.
-func (m *Mix) Choose(c *Choice) int32 {
+func (m *Mix) Choose(c *Choice) int32 { return m.current().Choose(c) }
+
+// Deciding returns the strategy to which s, once an execution has begun, passes
+// its questions: asking that one saves the way.
+func Deciding(s Strategy) Strategy {
+	if e, ok := s.(*Early); ok {
+		s = e.Strategy
+	}
+	if m, ok := s.(*Mix); ok {
+		return m.current()
+	}
+	return s
+}
+
+func (m *Mix) current() Strategy {
 	switch m.now {
 	case mixRandom:
-		return m.random.Choose(c)
+		return &m.random
 	case mixSticky:
-		return m.sticky.Choose(c)
+		return &m.sticky
 	case mixPOS:
-		return m.pos.Choose(c)
+		return &m.pos
 	case mixSURW:
-		return m.surw.Choose(c)
+		return &m.surw
 	default:
-		return m.pct[m.now-mixPCT].Choose(c)
+		return &m.pct[m.now-mixPCT]
 	}
 }
 

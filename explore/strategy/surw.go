@@ -45,6 +45,8 @@ type SURW struct {
 	guard    guard
 	set      uint64 // classes whose operations are spread evenly
 	shared   uint64 // classes seen in conflict with some class
+	met      uint64 // classes that had an operation, in any execution
+	recent   uint64 // classes with an entry of last
 	together [surwClasses]uint64
 	last     [surwClasses]operation // in this execution
 	turn     uint32                 // executions before this one
@@ -69,7 +71,7 @@ func (s *SURW) Begin(seed uint64) {
 	s.pending.begin()
 	s.guard.begin()
 	s.intended = 0
-	s.last = [surwClasses]operation{}
+	s.recent = 0
 	s.set = ^uint64(0)
 	if n := bits.OnesCount64(s.shared); n > 0 && s.rng.next()>>63 != 0 {
 		m := s.shared
@@ -81,7 +83,7 @@ func (s *SURW) Begin(seed uint64) {
 	for id := int32(0); id <= s.top; id++ {
 		g := &s.g[id&(surwSize-1)]
 		g.ahead, g.started = 0, false
-		for m := s.set; m != 0; m &= m - 1 {
+		for m := s.set & s.met; m != 0; m &= m - 1 {
 			g.ahead += uint32(g.usual[bits.TrailingZeros64(m)&(surwClasses-1)])
 		}
 	}
@@ -100,6 +102,7 @@ func (s *SURW) Choose(c *Choice) int32 {
 	if c.Cur != 0 {
 		op := s.pending.arrive(c)
 		op.class = uint8(mix(c.PC) & (surwClasses - 1))
+		s.met |= 1 << op.class
 		if c.Cur < surwSize {
 			if n := &s.g[c.Cur].now[op.class&(surwClasses-1)]; *n != 1<<16-1 {
 				*n++
@@ -236,12 +239,14 @@ func (s *SURW) execute(g int32) {
 // compare learns from the last operation in each class which places touch one
 // object from several goroutines.
 func (s *SURW) compare(op *operation) {
-	for class := range s.last {
+	for m := s.recent; m != 0; m &= m - 1 {
+		class := bits.TrailingZeros64(m) & (surwClasses - 1)
 		if o := &s.last[class]; o.g != op.g && conflicts(op, o) {
 			s.join(op.class, uint8(class))
 		}
 	}
 	s.last[op.class&(surwClasses-1)] = *op
+	s.recent |= 1 << op.class
 }
 
 // join notes that operations of two classes were in conflict.
@@ -264,7 +269,8 @@ func (s *SURW) End(points uint64) {
 	s.turn++
 	for id := int32(0); id <= s.top; id++ {
 		g := &s.g[id&(surwSize-1)]
-		for i := range g.now {
+		for m := s.met; m != 0; m &= m - 1 {
+			i := bits.TrailingZeros64(m) & (surwClasses - 1)
 			n := g.usual[i]
 			if s.turn%surwForget == 0 {
 				n -= n / 8

@@ -167,7 +167,6 @@ func (l *loop) open() error {
 	c.wall = j.Wall
 	c.maxSteps = j.MaxSteps
 	c.maxTime = j.MaxTime
-	c.choose = func(q *strategy.Choice) int32 { return l.strategy.Choose(q) }
 	c.fire = func(q *strategy.Choice) bool { return l.timers.Fire(q) }
 	end := func(failed, skipped bool) { l.failed, l.skipped, l.returned = failed, skipped, true }
 	c.body = func() { l.test(&l.out, end) }
@@ -188,6 +187,7 @@ func (l *loop) run(n, seed uint64) *config {
 	runtimeClearPools()
 	l.config.seed = seed
 	l.strategy.Begin(seed)
+	l.config.choose = strategy.Deciding(l.strategy).Choose
 	l.head.Strategy = [16]byte{}
 	copy(l.head.Strategy[:], l.strategyName())
 	l.timers, _ = l.strategy.(strategy.Timers)
