@@ -30,17 +30,21 @@ type Summary struct {
 	Duration   time.Duration `json:"duration_ns,omitempty"`
 	Outcomes   []Outcome     `json:"outcomes,omitempty"`
 	Notes      []string      `json:"notes,omitempty"` // what holds for the whole run, e.g. "built without cgo"
+
+	// Unchanged says that the run had to check only what changed, and that
+	// nothing it could check did.
+	Unchanged bool `json:"unchanged,omitempty"`
 }
 
 // Verdict condenses s: Found if anything was found, otherwise Unknown if any
 // outcome is, otherwise Clean. A run without outcomes is Unknown, because
-// nothing was checked.
+// nothing was checked, unless it is Unchanged.
 func (s Summary) Verdict() Verdict {
 	_, found, unknown := s.Count()
 	switch {
 	case found > 0 || s.Findings > 0:
 		return Found
-	case unknown > 0 || len(s.Outcomes) == 0:
+	case unknown > 0 || len(s.Outcomes) == 0 && !s.Unchanged:
 		return Unknown
 	}
 	return Clean
@@ -79,6 +83,7 @@ func (s *Summary) Add(t Summary) {
 	s.Findings += t.Findings
 	s.Duration += t.Duration
 	s.Outcomes = append(s.Outcomes, t.Outcomes...)
+	s.Unchanged = s.Unchanged && t.Unchanged
 	for _, n := range t.Notes {
 		if !slices.Contains(s.Notes, n) {
 			s.Notes = append(s.Notes, n)

@@ -5,9 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/scanner"
-	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/ghostread/ghostread/explore/build"
+	"github.com/ghostread/ghostread/hunt/reach"
 )
 
 // RevisionError says that there is nothing to compare the working tree with.
@@ -35,7 +35,8 @@ func (e *RevisionError) Error() string {
 type change struct {
 	name      string // absolute
 	untracked bool
-	gone      bool // there is no such file now
+	gone      bool   // there is no such file now
+	before    []byte // what a Go file was in the revision; nil if that is not known
 }
 
 // narrow leaves those packages whose tests may reach what changed since the
@@ -55,31 +56,148 @@ func (h *Hunt) narrow(ctx context.Context, c build.Config, packages []build.Pack
 		return nil, err
 	}
 	hit := reached(list, packages, closure)
-	kept := slices.DeleteFunc(slices.Clone(packages), func(p build.Package) bool { return !hit[p.ImportPath] })
-	tests := 0
+	only, err := byDeclaration(list, packages, closure, hit)
+	if err != nil { // of a file that cannot be read or parsed, which says so when it is built
+		only = nil
+	}
+	var kept []build.Package
+	var unbuilt, unreached counted
 	for _, p := range packages {
-		if hit[p.ImportPath] {
-			continue
-		}
 		names, err := build.Declared(p.TestFiles)
-		if err != nil { // what cannot be parsed says why when it is built
+		if err != nil { // likewise
 			kept = append(kept, p)
 			continue
 		}
+		left := 0 // of its tests are left out
+		chosen, some := only[p.ImportPath]
 		for name := range names {
-			if !strings.HasPrefix(name, "Benchmark") && (h.opts.Run == nil || h.opts.Run.MatchString(name)) {
-				tests++
+			if strings.HasPrefix(name, "Benchmark") || h.opts.Run != nil && !h.opts.Run.MatchString(name) {
+				continue
+			}
+			if !hit[p.ImportPath] || some && !chosen[name] {
+				left++
+			}
+		}
+		switch {
+		case !hit[p.ImportPath]:
+			unbuilt.add(left)
+			continue
+		case some:
+			unreached.add(left)
+		}
+		if !some || len(chosen) > 0 {
+			kept = append(kept, p)
+		}
+	}
+	h.only = only
+	h.leftTests = unbuilt.tests + unreached.tests
+	switch {
+	case len(kept) > 0:
+		h.leftOut = fmt.Sprintf("changed since %s: %s; left out: %s, built from none of them", h.opts.Since, plural(len(list), "file"), unbuilt)
+		if unreached.tests > 0 {
+			h.leftOut += fmt.Sprintf("; and %s, which reach no declaration that changed", unreached)
+		}
+	case unreached.tests > 0:
+		h.leftOut = fmt.Sprintf("nothing changed since %s that a test reaches: %s left out", h.opts.Since, plural(h.leftTests, "test"))
+	default:
+		h.leftOut = fmt.Sprintf("nothing changed since %s that a test is built from: %s left out", h.opts.Since, plural(h.leftTests, "test"))
+	}
+	return kept, nil
+}
+
+// counted is a number of tests and of the packages that have them.
+type counted struct{ tests, packages int }
+
+func (c *counted) add(tests int) {
+	c.tests += tests
+	if tests > 0 {
+		c.packages++
+	}
+}
+
+func (c counted) String() string {
+	return plural(c.tests, "test") + " in " + plural(c.packages, "package")
+}
+
+// byDeclaration returns, for packages that a change is built into and that
+// have tests which reach no declaration that changed, the tests that do. A
+// package of which every test is explored has no entry. Changes that can reach
+// further than the declarations they are in count for whole packages.
+func byDeclaration(list []change, packages []build.Package, closure *build.Closure, hit map[string]bool) (map[string]map[string]bool, error) {
+	paths := map[string]string{} // file -> import path
+	standard := map[string]bool{}
+	for _, parts := range closure.Parts {
+		for _, p := range parts {
+			if p.Standard {
+				standard[p.ImportPath] = true
+				continue
+			}
+			for _, name := range p.Files {
+				paths[filepath.Join(real(filepath.Dir(name)), filepath.Base(name))] = p.ImportPath
 			}
 		}
 	}
-	h.leftTests = tests
-	if len(kept) == 0 {
-		h.leftOut = fmt.Sprintf("nothing changed since %s that a test is built from: %s left out", h.opts.Since, plural(tests, "test"))
-		return nil, nil
+	changed := map[string]reach.Change{}
+	var far []change
+	for _, c := range list {
+		path := paths[filepath.Join(real(filepath.Dir(c.name)), filepath.Base(c.name))]
+		if path == "" || c.before == nil || c.gone {
+			far = append(far, c)
+			continue
+		}
+		now, err := os.ReadFile(c.name)
+		if err != nil {
+			return nil, err
+		}
+		diff, near := reach.Compare(c.before, now, func(path string) bool { return standard[path] && !registers(path) })
+		if !near {
+			far = append(far, c)
+			continue
+		}
+		if changed[path] == nil {
+			changed[path] = reach.Change{}
+		}
+		maps.Copy(changed[path], diff)
 	}
-	h.leftOut = fmt.Sprintf("changed since %s: %s; left out: %s in %s, built from none of them",
-		h.opts.Since, plural(len(list), "file"), plural(tests, "test"), plural(len(packages)-len(kept), "package"))
-	return kept, nil
+	whole := reached(far, packages, closure)
+	only := map[string]map[string]bool{}
+	var source reach.Source
+	for _, p := range packages {
+		if !hit[p.ImportPath] || whole[p.ImportPath] || closure.Parts[p.ImportPath] == nil {
+			continue
+		}
+		names, err := build.Declared(p.TestFiles)
+		if err != nil {
+			return nil, err
+		}
+		b := reach.Binary{Path: p.ImportPath}
+		for _, part := range closure.Parts[p.ImportPath] {
+			b.Packages = append(b.Packages, &reach.Package{Path: part.ImportPath, Name: part.Name, Files: part.Files, Other: part.Other, Standard: part.Standard})
+		}
+		tests, err := source.Tests(b, slices.Sorted(maps.Keys(names)), changed)
+		if err != nil {
+			return nil, err
+		}
+		if len(tests) == len(names) {
+			continue
+		}
+		only[p.ImportPath] = map[string]bool{}
+		for _, name := range tests {
+			only[p.ImportPath][name] = true
+		}
+	}
+	return only, nil
+}
+
+// registers reports whether importing a package of the standard library may
+// change what others of it do.
+func registers(path string) bool {
+	for _, p := range []string{"image", "crypto", "expvar", "net/http/pprof", "time/tzdata", "hash"} {
+		if path == p || strings.HasPrefix(path, p+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 func plural(n int, what string) string {
@@ -144,56 +262,17 @@ func changes(ctx context.Context, dir, rev string) ([]change, error) {
 			c.gone = errors.Is(err, fs.ErrNotExist)
 			if err == nil && !c.untracked && strings.HasSuffix(name, ".go") {
 				before, err := git(ctx, top, "cat-file", "blob", commit+":"+name)
-				if err == nil && sameCode(before, now) {
+				if err == nil && reach.SameCode(before, now) {
 					continue
+				}
+				if err == nil {
+					c.before = before
 				}
 			}
 			list = append(list, c)
 		}
 	}
 	return list, ctx.Err()
-}
-
-// sameCode reports whether two Go files differ in nothing that is compiled:
-// only in space and in comments that are not directives.
-func sameCode(a, b []byte) bool {
-	x, ok1 := code(a)
-	y, ok2 := code(b)
-	return ok1 && ok2 && slices.Equal(x, y)
-}
-
-// code is the tokens of a Go file. A file that cannot be scanned, or in which a
-// comment may be C, has none.
-func code(src []byte) (list []string, ok bool) {
-	fset := token.NewFileSet()
-	ok = true
-	var s scanner.Scanner
-	s.Init(fset.AddFile("", -1, len(src)), src, func(token.Position, string) { ok = false }, scanner.ScanComments)
-	for {
-		_, tok, text := s.Scan()
-		switch {
-		case tok == token.EOF:
-			return list, ok
-		case tok == token.COMMENT && !directive(text):
-			continue
-		case tok == token.STRING && text == `"C"`:
-			return nil, false
-		case tok == token.SEMICOLON:
-			text = "" // a newline or a semicolon
-		case (tok == token.RBRACE || tok == token.RPAREN) && len(list) > 0 && list[len(list)-1] == ";":
-			list = list[:len(list)-1] // may be left out
-		}
-		list = append(list, tok.String()+text)
-	}
-}
-
-func directive(comment string) bool {
-	for _, p := range []string{"//go:", "//export ", "//line ", "/*line ", "// +build", "//extern "} {
-		if strings.HasPrefix(comment, p) {
-			return true
-		}
-	}
-	return strings.Contains(comment, "Output:") || strings.Contains(comment, "output:") // of an example
 }
 
 // reached returns which of the packages have tests that may reach a change:

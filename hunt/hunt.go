@@ -74,10 +74,12 @@ type Hunt struct {
 	tests     []*test
 	set       finding.Set
 	known     known
-	leftTests int               // that reach no change
-	leftOut   string            // how many tests reach no change; "": nobody asked
-	names     map[string]bool   // of all tests in packages that were built, as entries of a baseline have them
-	broken    []finding.Outcome // packages that cannot be built or listed
+	leftTests int                        // that reach no change
+	only      map[string]map[string]bool // the tests to explore of a package, where that is not all of them
+	unchanged bool                       // no test reaches a change
+	leftOut   string                     // how many tests reach no change; "": nobody asked
+	names     map[string]bool            // of all tests in packages that were built, as entries of a baseline have them
+	broken    []finding.Outcome          // packages that cannot be built or listed
 	packages  int
 	building  bool
 	stage     string
@@ -151,6 +153,7 @@ func (h *Hunt) prepare(ctx context.Context) error {
 			return err
 		}
 		if len(list.Packages) == 0 {
+			h.unchanged = true
 			return nil
 		}
 	}
@@ -176,7 +179,8 @@ func (h *Hunt) prepare(ctx context.Context) error {
 			return failed
 		}
 		if h.leftTests > 0 {
-			return nil // those that match --run reach no change
+			h.unchanged = true // those that match --run reach no change
+			return nil
 		}
 		return h.noTests()
 	}
@@ -258,6 +262,9 @@ func (h *Hunt) open(b *build.Binary, names []string) {
 	for _, name := range names {
 		h.names[b.Package.ImportPath+"."+name] = true
 		if h.opts.Run != nil && !h.opts.Run.MatchString(name) {
+			continue
+		}
+		if only, ok := h.only[b.Package.ImportPath]; ok && !only[name] {
 			continue
 		}
 		t := new(test)
@@ -475,7 +482,7 @@ func (h *Hunt) noTests() error {
 
 // summary is what the hunt has come to.
 func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
-	s := finding.Summary{Findings: h.set.Len(), Duration: time.Since(began)}
+	s := finding.Summary{Findings: h.set.Len(), Duration: time.Since(began), Unchanged: h.unchanged && !interrupted}
 	skipped := 0
 	for _, t := range h.tests {
 		if t.session.Skipped() {

@@ -281,6 +281,9 @@ func verdictStyle(v finding.Verdict) style {
 // headline says in one sentence what s came to.
 func headline(s finding.Summary) string {
 	if len(s.Outcomes) == 0 && s.Findings == 0 {
+		if s.Unchanged {
+			return "nothing changed that had to be checked"
+		}
 		return "nothing was checked"
 	}
 	_, _, unknown := s.Count()

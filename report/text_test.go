@@ -33,6 +33,7 @@ func TestHeadline(t *testing.T) {
 		want string
 	}{
 		{"nothing ran", finding.Summary{}, "nothing was checked"},
+		{"nothing changed", finding.Summary{Unchanged: true}, "nothing changed that had to be checked"},
 		{"clean", outcomes(finding.Clean), "nothing found in 1 test"},
 		{"one finding", one, "1 finding in 2 tests"},
 		{"unknown is said", mixed, "2 findings in 3 tests, 2 unknown"},

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ghostread/ghostread/explore"
-	"github.com/ghostread/ghostread/finding"
 	"github.com/ghostread/ghostread/hunt"
 	"github.com/ghostread/ghostread/report"
 )
@@ -158,9 +157,6 @@ func (x *exploring) do(cmd *cobra.Command, s *session) error {
 	}
 	opts.Colour = colour(cmd.ErrOrStderr())
 	s.verdict = summary.Verdict()
-	if x.hunt.Since != "" && len(summary.Outcomes) == 0 && cmd.Context().Err() == nil {
-		s.verdict = finding.Clean // nothing had to be checked
-	}
 	return report.WriteSummary(cmd.ErrOrStderr(), summary, opts)
 }
 
