@@ -25,6 +25,9 @@ var untimely = map[string]struct {
 	"TestWrongAlways":  {finding.Leak, ""},
 }
 
+// earlyReplays is how often a finding is replayed in a fresh process.
+const earlyReplays = 2
+
 // TestEarly explores what programs do with timers: what is wrong is found in
 // 100 executions, with a label if it needs an early timer; what is right stays
 // silent in thousands, and so do tests that rely on time not to pass.
@@ -32,7 +35,7 @@ func TestEarly(t *testing.T) {
 	p, suite := exploretest.Open(t, "testdata/timers")
 	for _, test := range suite.Explored() {
 		t.Run(test, func(t *testing.T) {
-			o := explore.Options{Wall: wall}
+			o := explore.Options{Wall: wall, Replays: t.TempDir()}
 			want, wrong := untimely[test]
 			if !wrong {
 				o.Strategy = "mix"
@@ -55,6 +58,7 @@ func TestEarly(t *testing.T) {
 				}
 				f := found[i]
 				t.Logf("seed %d: execution %d, %d switches, %v", o.Seed, f.Executions, *f.Witness.Switches, f.Notes)
+				repeats(t, p, f, earlyReplays)
 				n, notes := 0, 0
 				if want.timer != "" {
 					n = 1

@@ -747,6 +747,18 @@ func ghostProcs(n int) int {
 	return old
 }
 
+// ghostCount is runtime.NumGoroutine: those of the world, and the one that
+// starts tests.
+func ghostCount() int {
+	n := 1
+	for id := int32(1); id <= ghost.nextid; id++ {
+		if ghost.all[id] != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // ghostSelect is called when the cases of a select are in order. Where all
 // schedules are explored, it puts the one first that is decided upon; the
 // strategy is asked with the numbers, from 1, of those that are ready. Nothing
