@@ -30,7 +30,7 @@ func Replay(ctx context.Context, p Program, f *replay.File) (*Replayed, error) {
 	if f.Fresh {
 		s.fresh = "so was the recorded one"
 	}
-	c := candidate{what: "any", execution: f.Execution, seed: f.Seed, strategy: f.Strategy, decisions: f.Decisions}
+	c := candidate{what: "any", of: finding.Kind(f.Kind), execution: f.Execution, seed: f.Seed, strategy: f.Strategy, decisions: f.Decisions}
 	t, err := s.replay(ctx, c)
 	if err != nil {
 		return nil, err

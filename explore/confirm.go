@@ -76,7 +76,7 @@ func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]findin
 		return nil, nil
 	}
 	failed := t.end.Get("failed") == "true" && reason == wire.Done
-	if c.what == "failure" && !failed || c.what == "panic" && !t.died || c.what == "deadlock" && reason != wire.Deadlock || c.what == "broken" && reason != wire.Broken {
+	if c.what == "livelock" && reason != wire.Livelock || c.what == "failure" && !failed || c.what == "panic" && !t.died || c.what == "deadlock" && reason != wire.Deadlock || c.what == "broken" && reason != wire.Broken {
 		return nil, nil
 	}
 	switch {
@@ -104,6 +104,9 @@ func (s *Session) findings(ctx context.Context, t *trace, c candidate) ([]findin
 			}
 		}
 		err := add(s.deadlockFinding(ctx, t))
+		return list, err
+	case reason == wire.Livelock:
+		err := add(s.livelockFinding(ctx, t))
 		return list, err
 	case failed:
 		log := t.end.Get("log")

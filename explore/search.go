@@ -17,14 +17,15 @@ import (
 
 // candidate is what a search process took for a finding.
 type candidate struct {
-	what      string // race, deadlock, leak, failure, panic
+	what      string // race, deadlock, leak, failure, panic, livelock
 	key       uint64
 	execution uint64
 	seed      uint64
 	strategy  string
 	decisions string
 	rec       wire.Record
-	reduced   *reduced // how far the schedule has been made smaller, if it was tried
+	of        finding.Kind // what is expected of a replay, where what is "any"
+	reduced   *reduced     // how far the schedule has been made smaller, if it was tried
 }
 
 func candidateOf(r wire.Record) candidate {

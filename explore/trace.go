@@ -23,6 +23,7 @@ type trace struct {
 	end        wire.Record // "replayed"; its Kind is "" if the process died
 	crash      crash
 	died       bool
+	certain    bool // a livelock, whatever the schedule
 	header     wire.Header
 	symbols    *symbols
 
@@ -81,7 +82,23 @@ func hexList(s string) (list []uint64) {
 func (s *Session) replay(ctx context.Context, c candidate) (*trace, error) {
 	job := s.opts.job(wire.Replay, s.test)
 	job.Fresh = s.fresh != ""
-	return s.replayJob(ctx, job, c)
+	if !c.spins() {
+		return s.replayJob(ctx, job, c)
+	}
+	// The two points with the same state are looked for as the search did,
+	// without a log; then the execution is made again as far as the second.
+	job.Watch = true
+	t, err := s.replayJob(ctx, job, c)
+	if err != nil || t.died || t.end.GetInt("reason") != wire.Livelock {
+		return t, err
+	}
+	job = s.opts.job(wire.Replay, s.test)
+	job.Fresh, job.Base, job.Again = s.fresh != "", t.end.GetUint("base"), t.end.GetUint("again")
+	drawn, err := s.replayJob(ctx, job, c)
+	if err == nil {
+		drawn.certain = t.end.Get("certain") == "true"
+	}
+	return drawn, err
 }
 
 func (s *Session) replayJob(ctx context.Context, job *wire.Job, c candidate) (*trace, error) {

@@ -54,10 +54,14 @@ func newWaits(t *trace) *waits {
 				w.group[int32(e.Aux)] = added[e.G]
 			}
 		}
-		if e.Stack >= 0 {
-			if f, ok := placeOf(t.frames(i)); ok && !f.Plumbing() {
-				w.last[e.G] = i
-			}
+	}
+	for i := len(t.events) - 1; i >= 0; i-- {
+		e := &t.events[i]
+		if _, seen := w.last[e.G]; seen || e.Stack < 0 {
+			continue
+		}
+		if f, ok := placeOf(t.frames(i)); ok && !f.Plumbing() {
+			w.last[e.G] = i
 		}
 	}
 	for i := range t.goroutines {

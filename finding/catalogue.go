@@ -29,6 +29,7 @@ var observed = []Check{
 	checkFailure,
 	checkInvariant,
 	checkHistory,
+	checkLivelock,
 }
 
 // catalogue is the only list of codes. The hundreds say which source reports a

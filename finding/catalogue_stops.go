@@ -167,3 +167,51 @@ against the language. If the finding is labelled timing-dependent, a timer was
 allowed to fire early relative to running goroutines, as it can on a loaded
 machine; that is legal, and it is why tests with tight timeouts fail in CI.`,
 }
+
+var checkLivelock = Check{
+	Code:  "GR2016",
+	Name:  "livelock",
+	Kind:  Livelock,
+	Title: "goroutines run on and on and get nowhere",
+	Help:  "wait on a channel, a Cond or a WaitGroup instead of asking again and again, and take locks in one order instead of giving way",
+	Text: `The test does not end, and not because it has much to do: the state of the
+program came again. Every goroutine was at the same place with the same values on
+its stack, and every word of memory that had been written to meanwhile had its
+old value. What happened in between can happen again for ever.
+
+Why it happens. Three patterns cover most cases:
+
+  - A flag that nobody will set. A goroutine loops until it sees a value, and
+    whoever was to write it has returned early, or waits itself.
+  - Giving way. Two goroutines each take a lock, try to take the other's, fail,
+    give the first one back, and begin anew at the same time.
+  - Undoing. Two compare-and-swap loops each put back what the other has done.
+
+Example.
+
+	for {
+		a.mu.Lock()
+		if b.mu.TryLock() { // the other goroutine holds b and tries a
+			break
+		}
+		a.mu.Unlock()
+	}
+
+How to fix it. Do not ask again and again: a channel, a sync.Cond or a WaitGroup
+says when there is something to see, and a deadlock on it is found by the runtime
+and by tests. Let whoever should set a flag do so on every way out, with defer.
+Take both locks, in one order, instead of trying. Where a retry must be, wait for
+a random time before it.
+
+How to read the evidence. Each "spins" line is what a goroutine does over and
+over. "Certain" means that no schedule ends it: nobody else can run, or none of
+those that run writes anything. "Under this schedule" means that everybody who
+could run did run, step by step by turns, and that it can go on like this for
+ever; another order ends it. A real machine leaves such an order by chance, often
+soon, and under load not for a long time.
+
+What is not reported. A loop that asks for the time, sleeps, draws random
+numbers, allocates, calls the system or waits for the network is not followed,
+and neither is a loop that counts: such an execution is cut short by a limit and
+its test is unknown.`,
+}

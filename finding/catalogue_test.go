@@ -41,6 +41,7 @@ func TestCodesKeepTheirMeaning(t *testing.T) {
 		"GR2013": "schedule-dependent-failure",
 		"GR2014": "broken-invariant",
 		"GR2015": "not-linearizable",
+		"GR2016": "livelock",
 	} {
 		if c, ok := Lookup(code); !ok || c.Name != name {
 			t.Errorf("Lookup(%s) = %q, %v, want %q", code, c.Name, ok, name)
@@ -49,7 +50,7 @@ func TestCodesKeepTheirMeaning(t *testing.T) {
 }
 
 func TestEveryObservedKindHasOneCode(t *testing.T) {
-	for _, k := range []Kind{Race, Stale, Torn, Lost, Phantom, Deadlock, Leak, Panic, Failure, Invariant, History} {
+	for _, k := range []Kind{Race, Stale, Torn, Lost, Phantom, Deadlock, Leak, Panic, Failure, Invariant, History, Livelock} {
 		code := CodeFor(k)
 		c, ok := Lookup(code)
 		if !ok || c.Kind != k {

@@ -36,6 +36,7 @@ const (
 
 	Deadlock Kind = "deadlock" // every goroutine that could go on waits for another one
 	Leak     Kind = "leak"     // a goroutine that nothing can wake any more
+	Livelock Kind = "livelock" // goroutines run on and on, and the state comes again
 	Panic    Kind = "panic"    // the program panicked or the runtime stopped it
 	Failure  Kind = "failure"  // the test's own assertion failed
 
@@ -98,6 +99,7 @@ const (
 	RoleWrite  Role = "write"  // the access it is not ordered with
 	RoleOrigin Role = "origin" // the write whose value the read returned
 	RoleWait   Role = "wait"   // a goroutine that waits
+	RoleSpin   Role = "spin"   // a goroutine that runs in a circle
 	RoleHold   Role = "hold"   // who holds what another one waits for
 	RoleSpawn  Role = "spawn"  // where a goroutine was started
 	RolePanic  Role = "panic"  // where the program stopped

@@ -204,6 +204,12 @@ func deadlock() finding.Finding {
 			{Role: finding.RoleWait, Text: "G6 waits for a.mu, which G5 holds", Goroutine: 6, Point: e, Addr: 0xc000010000, Stack: move(29, 2)},
 			{Role: finding.RoleHold, Text: "G5 holds a.mu", Goroutine: 5, Point: a, Stack: move(27, 1)},
 		},
+		Waits: []finding.Wait{
+			{From: 5, To: 6, For: "b.mu", Cycle: true},
+			{From: 6, To: 5, For: "a.mu", Cycle: true},
+			{From: 1, To: 5, For: "WaitGroup wg"},
+			{From: 7, For: "channel done"},
+		},
 		Executions: 1, Fingerprint: "0a0b0c0d00000001",
 		Witness: &finding.Witness{Kind: "schedule", Command: "ghostread replay pct:1:4 ./... -run TestMove", Strategy: "pct", Seed: 4},
 		Notes:   []string{"found under strict time"}, Timeline: &b.tl,

@@ -73,8 +73,40 @@ type findingView struct {
 	Explain  string
 	Replay   string
 	Evidence []evidenceView
+	Chains   []chainView
 	Diagram  *diagramView // nil without a timeline
 	Broken   string       // why the timeline is not drawn
+}
+
+// chainView is a way through the graph of who waits for whom: a cycle, or one
+// step.
+type chainView struct {
+	Cycle bool
+	Steps []chainStep
+	End   string // who comes last: again the first in a cycle
+}
+
+type chainStep struct{ Who, For string }
+
+// chains puts the waits of each cycle together.
+func chains(waits []finding.Wait) (list []chainView) {
+	lane := func(id int) string {
+		if id == 0 {
+			return "nobody"
+		}
+		return fmt.Sprintf("G%d", id)
+	}
+	first := 0 // of the cycle that is not at its end
+	for i, w := range waits {
+		if i == 0 || !w.Cycle || !waits[i-1].Cycle || waits[i-1].To == waits[first].From {
+			first = i
+			list = append(list, chainView{Cycle: w.Cycle})
+		}
+		c := &list[len(list)-1]
+		c.Steps = append(c.Steps, chainStep{lane(w.From), w.For})
+		c.End = lane(w.To)
+	}
+	return list
 }
 
 type evidenceView struct {
@@ -210,6 +242,7 @@ func viewFinding(opts Options, sources *excerpts, f finding.Finding, id int) (fi
 			v.Diagram, drawn = d, true
 		}
 	}
+	v.Chains = chains(f.Waits)
 	for _, e := range f.Evidence {
 		v.Evidence = append(v.Evidence, viewEvidence(opts, sources, f, e, drawn))
 	}

@@ -20,6 +20,7 @@ func hostile() Input {
 	f.Code, f.Kind, f.Pos.File = evil, evil, evil
 	f.Subject = finding.Subject{Package: evil, Test: evil}
 	f.AlsoIn, f.Notes = []string{evil}, []string{evil}
+	f.Waits = []finding.Wait{{From: 1, To: 2, For: evil, Cycle: true}}
 	f.Witness.Command, f.Witness.Strategy = evil, evil
 	for i := range f.Evidence {
 		e := &f.Evidence[i]
@@ -195,4 +196,17 @@ func BenchmarkStream(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(render(b, FormatJSON, in))), "bytes")
+}
+
+func TestHTMLShowsWhoWaitsForWhom(t *testing.T) {
+	got := render(t, FormatHTML, Input{Findings: []finding.Finding{deadlock()}})
+	for _, want := range []string{
+		`<p class="cycle"><b>cycle</b> <span class="who">G5</span> <span class="for">b.mu</span> <span class="who">G6</span> <span class="for">a.mu</span> <span class="who">G5</span></p>`,
+		`<p><span class="who">G1</span> <span class="for">WaitGroup wg</span> <span class="who">G5</span></p>`,
+		`<p><span class="who">G7</span> <span class="for">channel done</span> <span class="who nobody">nobody</span></p>`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page does not have %s", want)
+		}
+	}
 }

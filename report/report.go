@@ -177,6 +177,8 @@ func roleLabel(k finding.Kind, r finding.Role) string {
 		return "value came from"
 	case finding.RoleWait:
 		return "waits"
+	case finding.RoleSpin:
+		return "spins"
 	case finding.RoleHold:
 		return "holds"
 	case finding.RoleSpawn:

@@ -244,6 +244,9 @@ func (s sarifWriter) result(f finding.Finding, ruleIndex int) sarifResult {
 	if w := f.Witness; w != nil && w.EarlyTimers > 0 {
 		r.Properties["earlyTimers"] = w.EarlyTimers
 	}
+	if len(f.Waits) > 0 {
+		r.Properties["waits"] = f.Waits
+	}
 	if w := f.Witness; w != nil && w.Command != "" {
 		r.Properties["replay"] = w.Command
 		r.Properties["scheduleHash"] = w.Hash

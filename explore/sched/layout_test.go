@@ -348,7 +348,7 @@ func TestReasons(t *testing.T) {
 	p := both(t)
 	core := p["sched/runtime"].constants("ghost")
 	all := p["wire"].constants("")
-	for _, name := range []string{"Done", "Deadlock", "Steps", "Time", "Decisions", "Goroutines", "Broken",
+	for _, name := range []string{"Done", "Deadlock", "Steps", "Time", "Decisions", "Goroutines", "Broken", "Livelock",
 		"OutsideNet", "OutsideCall", "OutsideChild", "OutsideC", "OutsideCollector", "OutsideSignal"} {
 		if core[name] == "" || core[name] != all[name] {
 			t.Errorf("ghost%s is %q, want %q as wire.%s", name, core[name], all[name], name)

@@ -16,9 +16,10 @@ const (
 
 // Strategies that package strategy does not make.
 const (
-	Auto       = "auto"    // a mix of random ones and, for small tests, Exhaustive
-	Exhaustive = "dpor"    // all schedules, but for the order of independent steps
-	Bounded    = "bounded" // all schedules with few preemptions
+	Lockstep   = "lockstep" // one execution of the mix: all goroutines by turns, one step each
+	Auto       = "auto"     // a mix of random ones and, for small tests, Exhaustive
+	Exhaustive = "dpor"     // all schedules, but for the order of independent steps
+	Bounded    = "bounded"  // all schedules with few preemptions
 )
 
 // Systematic reports whether executions under a strategy enumerate schedules.
@@ -62,6 +63,12 @@ type Job struct {
 	Alone    bool    // have the range only, instead of all but the range
 	MaxTurns int
 
+	// Replay of a livelock: first without a log, to find the two points with the
+	// same state; then with it, to end at the second.
+	Watch bool
+	Base  uint64 // steps
+	Again uint64
+
 	Decisions string   // replay, reduce: as EncodeDecisions writes them
 	Ask       []string // symbols: "pc HEX" or "type HEX SIZE OFFSET", without newlines
 }
@@ -76,6 +83,7 @@ func (j *Job) Encode() []byte {
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
 		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).With("alone", strconv.FormatBool(j.Alone)).
 		With("turns", encodeInts(j.Turns)).With("cuts", encodeInts(j.Cuts)).
+		With("watch", strconv.FormatBool(j.Watch)).Uint("base", j.Base).Uint("again", j.Again).
 		With("decisions", j.Decisions).
 		With("ask", strings.Join(j.Ask, "\n"))
 	return r.Append(nil)
@@ -98,6 +106,7 @@ func DecodeJob(text string) (*Job, error) {
 		Early:        r.Get("early") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
 		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")), Alone: r.Get("alone") == "true",
+		Watch: r.Get("watch") == "true", Base: r.GetUint("base"), Again: r.GetUint("again"),
 		Decisions: r.Get("decisions"),
 	}
 	if j.Turns, err = decodeInts(r.Get("turns")); err != nil {

@@ -75,6 +75,7 @@ const (
 	Polling               // time had to be pushed on for a program that polls the clock
 	Broken                // package explore/spec saw what must not be, or could not look
 	Undecided             // it saw a history that takes too long to judge
+	Livelock              // the state of the world came again
 )
 
 // What an execution can touch that is not controlled, as bits.
@@ -113,6 +114,8 @@ func Reason(r int) string {
 		return "decision log full"
 	case Goroutines:
 		return "too many goroutines"
+	case Livelock:
+		return "livelock"
 	case Polling:
 		return "a loop polls for time to pass, and the test minds"
 	case Broken:

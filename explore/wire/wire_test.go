@@ -119,7 +119,7 @@ func TestJobRoundTrip(t *testing.T) {
 		Seed: math.MaxUint64, First: 1, Last: math.MaxUint64, Until: math.MinInt64, Grace: -2, Tickets: "/tmp/t", MaxSteps: 1 << 63, MaxTime: -1, Wall: 1,
 		Race: true, Fresh: true, Divide: true, Early: true, Short: true, MaxDecisions: 1, MaxEvents: 2, MaxWords: 3, Decisions: "1*3,2",
 		Ask:  []string{"pc 4a", "type 1 2 3"},
-		What: "race", Key: math.MaxUint64, Turns: []int32{-1, 2, 3}, Cuts: []int32{0, 1}, Alone: true, MaxTurns: 7,
+		What: "race", Key: math.MaxUint64, Turns: []int32{-1, 2, 3}, Cuts: []int32{0, 1}, Alone: true, MaxTurns: 7, Watch: true, Base: 8, Again: 9,
 	}
 	for _, j := range []wire.Job{{}, {Mode: wire.Symbols}, full} {
 		text := string(j.Encode())
@@ -163,15 +163,15 @@ func TestSharedBytes(t *testing.T) {
 
 func TestReasonsHaveWords(t *testing.T) {
 	seen := map[string]int{}
-	for r := wire.Done; r <= wire.Undecided; r++ {
+	for r := wire.Done; r <= wire.Livelock; r++ {
 		words := wire.Reason(r)
 		if strings.HasPrefix(words, "unknown") || seen[words] != 0 {
 			t.Errorf("Reason(%d): got %q, want words of its own", r, words)
 		}
 		seen[words] = r
 	}
-	if got, want := wire.Reason(wire.Undecided+1), "unknown reason 10"; got != want {
-		t.Errorf("Reason(%d): got %q, want %q", wire.Undecided+1, got, want)
+	if got, want := wire.Reason(wire.Livelock+1), "unknown reason 11"; got != want {
+		t.Errorf("Reason(%d): got %q, want %q", wire.Livelock+1, got, want)
 	}
 }
 

@@ -114,6 +114,9 @@ type loop struct {
 	scratch  goroutine
 	outside  uint64 // what executions touched that is not controlled
 	files    files
+	watch    bool   // the next execution, for a state that comes again from its start
+	base     uint64 // steps at which that is known to be in the next execution
+	again    uint64
 	alone    bool // no execution had more than one goroutine of the test
 
 	// Set by the body of the execution that ran last.
@@ -151,7 +154,7 @@ func (l *loop) open() error {
 	c.shared = l.head
 	c.dec = unsafe.Slice((*int32)(unsafe.Pointer(&shared[wire.HeaderBytes])), j.MaxDecisions)
 	events := shared[min(wire.HeaderBytes+4*j.MaxDecisions, len(shared)-1):]
-	c.capture = j.Mode == wire.Replay
+	c.capture = j.Mode == wire.Replay && !j.Watch
 	l.systematic(j.Strategy)
 	if c.capture {
 		c.stacks = unsafe.Pointer(&events[j.MaxEvents*eventBytes])
@@ -186,6 +189,7 @@ func (l *loop) run(n, seed uint64) *config {
 	l.head.Execution, l.head.Seed = n, seed
 	runtimeClearPools()
 	l.config.seed = seed
+	l.config.watch, l.config.base, l.config.again = l.watch, l.base, l.again
 	l.strategy.Begin(seed)
 	l.config.choose = strategy.Deciding(l.strategy).Choose
 	l.head.Strategy = [16]byte{}
@@ -272,7 +276,12 @@ func (l *loop) search() {
 			os.Exit(2) // whoever asked was killed
 		}
 		l.take(made)
+		if n == lockstepAt && (j.Strategy == wire.Auto || j.Strategy == "mix") {
+			l.strategy, l.watch = new(lockstep), true
+			l.systematic(wire.Lockstep)
+		}
 		c := l.run(n, l.seedOf(n))
+		l.watch = false
 		if j.Fresh {
 			l.first(c)
 		}
@@ -356,6 +365,8 @@ func (l *loop) look(c *config) {
 		}
 	case c.reason == wire.Broken:
 		l.broken(c)
+	case c.reason == wire.Livelock && !l.returned:
+		l.livelock(c)
 	case c.reason != wire.Done && !l.returned:
 		l.cutShort(c, int(c.reason))
 	case c.loose && l.failed:
@@ -472,6 +483,8 @@ func (l *loop) strategyName() string {
 		return name
 	case *dpor.Search:
 		return wire.Exhaustive
+	case *lockstep:
+		return wire.Lockstep
 	}
 	return l.job.Strategy
 }
@@ -489,6 +502,7 @@ func (l *loop) replay() {
 	l.config.capture, l.config.logging = capture, logging
 	s := strategy.NewReplay(want)
 	l.strategy = s
+	l.watch, l.base, l.again = l.job.Watch && l.job.Strategy == wire.Lockstep, l.job.Base, l.job.Again
 	c := l.run(l.job.First, l.job.Seed)
 	at, times := s.Diverged()
 	list := l.stuck(c)
@@ -501,7 +515,8 @@ func (l *loop) replay() {
 		Int("diverged", int64(times)).Int("at", int64(at)).Int("used", int64(s.Used())).
 		With("failed", strconv.FormatBool(l.failed)).With("returned", strconv.FormatBool(l.returned)).
 		With("loose", strconv.FormatBool(c.loose)).With("external", strconv.FormatBool(c.external)).
-		With("full", strconv.FormatBool(c.full)).Int("goroutines", int64(c.goroutines)).
+		With("full", strconv.FormatBool(c.full)).With("certain", strconv.FormatBool(c.certain)).
+		Uint("base", c.base).Uint("again", c.again).Uint("since", c.since).Int("goroutines", int64(c.goroutines)).
 		With("report", c.report).With("waits", c.waits).Int("reporter", int64(c.reporter)).Uint("report-at", c.reportAt).
 		With("log", string(l.out.b)))
 }

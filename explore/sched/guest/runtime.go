@@ -53,6 +53,9 @@ type config struct {
 	cases    bool
 	early    bool
 	fire     func(*strategy.Choice) bool
+	watch    bool
+	base     uint64
+	again    uint64
 
 	reason     int32
 	goroutines int32
@@ -69,6 +72,8 @@ type config struct {
 	reporter   int32
 	reportPC   uintptr
 	reportAt   uint64
+	certain    bool
+	since      uint64
 }
 
 // goroutine has the layout of ghostGoroutine in the runtime.

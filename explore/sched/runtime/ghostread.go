@@ -54,6 +54,8 @@ type ghostG struct {
 	call   int64  // when the operation of package spec that it is in was called; below 0: not yet, see ghostCalled
 	first  int64  // event of that
 
+	size uintptr // of its last point
+	ran  uint64  // steps at that, while the execution is watched
 	exit uintptr // pc at which the program's function that returned last did so; while stacks are captured
 }
 
@@ -67,6 +69,10 @@ const (
 	ghostDecisions             // decision log full
 	ghostGoroutines            // too many goroutines
 )
+
+// ghostLivelock is one more: the state of the world comes again. The guest has
+// reasons of its own in between.
+const ghostLivelock = 10
 
 // ghostShared is the head of the file that the parent process maps too.
 // It is the head of wire.Header; TestLayouts in explore/sched compares them.
@@ -141,6 +147,12 @@ var ghost struct {
 //
 //go:nosplit
 func ghostRand() uint64 {
+	ghostSpin.dirty = true
+	return ghostDraw()
+}
+
+//go:nosplit
+func ghostDraw() uint64 {
 	prog := &ghost.prog
 	if gp := getg(); gp.ghost.world == ghostAside {
 		prog = &ghostSpec.prog
@@ -158,7 +170,7 @@ func ghostRand() uint64 {
 }
 
 //go:nosplit
-func ghostRandn(n uint32) uint32 { return uint32((ghostRand() >> 32) * uint64(n) >> 32) }
+func ghostRandn(n uint32) uint32 { return uint32((ghostDraw() >> 32) * uint64(n) >> 32) }
 
 // ghostMine reports whether the current goroutine belongs to the world that runs.
 //
@@ -195,6 +207,7 @@ func ghostNewG(newg, caller *g) {
 		return
 	}
 	newg.ghost.born = parent
+	ghostSpin.dirty = true
 	ghostLog(gkSpawn, parent, 0, 0, newg.gopc, uintptr(newg.ghost.id))
 }
 
@@ -276,6 +289,7 @@ func ghostExitG(gp *g) {
 		return
 	}
 	ghost.all[gp.ghost.id] = 0
+	ghostSpin.dirty = true
 	if ghost.whole {
 		ghostLog(gkExit, gp.ghost.id, 0, 0, gp.ghost.exit, 0)
 	}
@@ -441,13 +455,16 @@ func ghostPoint(kind uint8, addr, size, pc, aux uintptr) {
 	}
 	if op|gp.ghost.quiet|mp.locks|mp.mallocing|mp.dying == 0 && !gp.throwsplit && !mp.incgo && mp.preemptoff == "" {
 		if kind > gkWriteRange || !ghostStd(pc) {
+			gp.ghost.size = size
 			ghostTurn(gp, kind, addr, pc)
 		} else if kind&1 == 0 {
-			ghostSpec.dirty = true
+			ghostSpec.dirty, ghostSpin.dirty = true, true // a write that no point tells of
 		}
 		if gp.ghost.call < 0 {
 			ghostLog(gkSpec, gp.ghost.id, ghostCalled(gp), 0, 0, 0)
 		}
+	} else if op == 0 {
+		ghostSpin.dirty = true
 	}
 	if !ghost.logging || gp.ghost.op != 0 && kind >= gkAtomicLoad {
 		return // nobody reads the log, or ghostEnter has reported the step
@@ -468,6 +485,10 @@ func ghostTurn(gp *g, kind uint8, addr, pc uintptr) {
 	s := ghost.shared
 	s.steps++
 	s.hash = (s.hash ^ (uint64(pc) | uint64(gp.ghost.id)<<40 | uint64(kind)<<56)) * ghostPrime
+	if ghostSpin.on {
+		gp.ghost.ran = s.steps
+		mcall(ghostSpinLook)
+	}
 	if s.steps&1023 == 0 {
 		mcall(ghostBreathe)
 		if s.steps >= ghostGlideAt && (ghost.coast || ghost.nextid == 1) && !ghost.cases && ghostSpec.look == nil {
@@ -531,6 +552,7 @@ func ghostBreathe(gp *g) {
 	} else {
 		ghostUnstarve()
 	}
+	ghostSpinBreathe()
 	next := gp
 	if ghost.coast && ghost.nrun > 0 {
 		next = ghostCoast(gp)
@@ -763,9 +785,9 @@ func ghostCount() int {
 // schedules are explored, it puts the one first that is decided upon; the
 // strategy is asked with the numbers, from 1, of those that are ready. Nothing
 // can become ready or stop being so before selectgo looks itself. While stacks
-// are captured it only notes what the cases are.
+// are captured, or the execution is watched, it only notes what the cases are.
 func ghostSelect(order []uint16, cases []scase, nsends int) {
-	if !ghost.cases && !ghost.capture || !ghostMine() {
+	if !ghost.cases && !ghost.capture && !ghostSpin.on || !ghostMine() {
 		return
 	}
 	id, ready := getg().ghost.id, 0
@@ -775,7 +797,10 @@ func ghostSelect(order []uint16, cases []scase, nsends int) {
 		if send {
 			kind = gkChanSend
 		}
-		ghostLog(kind, id, uintptr(unsafe.Pointer(c)), 0, 0, 1)
+		if ghost.cases || ghost.capture {
+			ghostLog(kind, id, uintptr(unsafe.Pointer(c)), 0, 0, 1)
+		}
+		ghostTouch(kind, uintptr(unsafe.Pointer(c)), 0)
 		if c.closed != 0 || send && (c.recvq.first != nil || c.qcount < c.dataqsiz) || !send && (c.sendq.first != nil || c.qcount > 0) {
 			if ghost.cases {
 				order[ready], order[i] = k, order[ready]
@@ -783,7 +808,11 @@ func ghostSelect(order []uint16, cases []scase, nsends int) {
 			ready++
 		}
 	}
-	if !ghost.cases || ready < 2 {
+	if ready < 2 {
+		return
+	}
+	ghostSpin.dirty = true // chance has a say
+	if !ghost.cases {
 		return
 	}
 	pick := int32(0)

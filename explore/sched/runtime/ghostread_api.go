@@ -30,6 +30,10 @@ type ghostConfig struct {
 	early    bool // ask fire whether timers fire although goroutines can run
 	fire     func(*ghostChoice) bool
 
+	watch bool   // for a state that comes again, from the start
+	base  uint64 // steps at the two points with the same state, where they are known; 0: not
+	again uint64
+
 	// Set on return.
 	reason     int32
 	goroutines int32
@@ -46,6 +50,8 @@ type ghostConfig struct {
 	reporter   int32
 	reportPC   uintptr
 	reportAt   uint64 // events before it
+	certain    bool   // livelock: whatever the schedule, because nobody else can run, or nobody writes
+	since      uint64 // livelock: entries of the log at the first of the two points
 }
 
 // ghostread_run runs body and all it starts as a world of its own, and
@@ -87,12 +93,15 @@ func ghostread_run(c *ghostConfig) {
 	lockInit(&ghostTimers.mu, lockRankTimers)
 
 	ghostActive, ghostWatch = true, true
+	ghostSpinStart(c.watch, c.base, c.again)
 	go c.body()
 	gopark(nil, nil, waitReasonZero, traceBlockGeneric, 1)
 	ghostDropTimers()
 
 	c.reason, c.goroutines = ghost.stop, ghost.nextid
 	c.loose, c.external, c.full = ghostClock.loose, ghost.external, ghostLogTo.full
+	c.base, c.again, c.since, c.certain = ghostSpin.baseAt, ghostSpin.stopAt, ghostSpin.events, !ghostSpin.others || !ghostSpin.wrote
+	ghostSpin.on = false
 	c.coasted, c.failing, c.fired = ghost.coast, ghost.failing, ghostClock.fired
 	c.full = c.full || ghost.coast && ghost.shared.steps > ghostGlideAt
 	if ghost.cycles != work.cycles.Load() {

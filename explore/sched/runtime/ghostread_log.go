@@ -197,6 +197,9 @@ func ghostMem(kind uint8, addr, size, pc, aux uintptr) {
 	if gp.ghost.op != 0 && addr == gp.ghost.obj && kind == gkRead {
 		return // RWMutex says by a plain read what the event of its operation has said
 	}
+	if kind != gkRead && kind != gkReadRange {
+		ghostSpin.dirty = true
+	}
 	ghostSpec.dirty = true
 	if gp.ghost.call < 0 {
 		ghostLog(gkSpec, gp.ghost.id, ghostCalled(gp), 0, 0, 0)
@@ -207,6 +210,7 @@ func ghostMem(kind uint8, addr, size, pc, aux uintptr) {
 // ghostAlloc notes a new object: while stacks are captured, for its type; and
 // once the garbage collector has run, because addresses are used again.
 func ghostAlloc(p unsafe.Pointer, size uintptr, typ *_type) {
+	ghostSpin.dirty = true
 	if !ghost.whole && ghost.cycles == work.cycles.Load() {
 		return
 	}

@@ -44,7 +44,7 @@ const (
 	ghostGraceCall   = 200 * 1000 * 1000 // ns, likewise, a system call
 	ghostGraceSignal = 10 * 1000 * 1000  // ns, likewise, a signal that may be on its way
 	ghostStarve      = 30_000            // points without a clock tick after which timers fire anyway
-	ghostDoubles     = 50_000           // points after which a starved program's time passes twice as fast
+	ghostDoubles     = 50_000            // points after which a starved program's time passes twice as fast
 	ghostDrain       = 64                // timers that may fire after the test returned
 )
 
@@ -64,6 +64,7 @@ func ghostNow() int64 {
 		return ghostClock.now
 	}
 	ghostClock.now += ghostAskTime
+	ghostSpin.dirty = true
 	ghostClock.asked++
 	ghostNotice()
 	if ghostClock.asked&1023 == 0 && ghost.nrun == 0 && ghostFiring == 0 {
@@ -346,7 +347,10 @@ func ghostDropTimers() {
 // ghostNanotime is nanotime for sleeping and for the fairness of mutexes.
 func ghostNanotime() int64 {
 	if ghostTimed() {
-		return ghostNow()
+		dirty := ghostSpin.dirty
+		now := ghostNow()
+		ghostSpin.dirty = dirty // a mutex minds only how long one wait takes
+		return now
 	}
 	return nanotime()
 }
