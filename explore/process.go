@@ -24,6 +24,7 @@ import (
 // Program is a test binary that was built with [Patch], and how it is run.
 type Program struct {
 	Path    string   // of the binary
+	Oracle  bool     // it was built with [OraclePatch]
 	Package string   // import path
 	Dir     string   // where its tests expect to run
 	Env     []string // in addition to the environment
@@ -92,6 +93,9 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.Env = append(cmd.Env, wire.JobVariable+"="+jobFile, "PWD="+p.Dir, "GOTRACEBACK=single", "GOMAXPROCS=1")
+	if p.Oracle {
+		cmd.Env = append(cmd.Env, "GORACE=log_path="+job.OracleLog()+" history_size=7 suppress_equal_stacks=0 suppress_equal_addresses=0 exitcode=0 atexit_sleep_ms=0")
+	}
 	cmd.ExtraFiles = []*os.File{out} // becomes wire.ResultFD
 	cmd.Stderr = &r.stderr
 	cmd.WaitDelay = time.Second

@@ -140,7 +140,7 @@ func recorder(fn string) bool {
 		"runtime.systemstack", "runtime.systemstack_switch", "runtime.newproc", "os.runtime_beforeExit":
 		return true
 	}
-	for _, p := range []string{"runtime.ghost", "runtime.race", "sync.ghost", "testing.ghost", "internal/ghostread/", "internal/race.", "ghostatomic"} {
+	for _, p := range []string{"runtime.ghost", "runtime.race", "runtime.tsan", "racecallatomic", "ghosttsan", "sync.ghost", "testing.ghost", "internal/ghostread/", "internal/race.", "ghostatomic"} {
 		if strings.HasPrefix(fn, p) {
 			return true
 		}

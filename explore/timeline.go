@@ -467,18 +467,10 @@ func opName(t *trace, i int) string {
 		if e.Aux != 0 {
 			return "send"
 		}
-		return "read"
 	case event.Write, event.WriteRange:
 		if e.Aux != 0 {
 			return "close"
 		}
-		return "write"
-	case event.AtomicLoad:
-		return "atomic load"
-	case event.AtomicStore:
-		return "atomic store"
-	case event.AtomicRMW:
-		return "atomic rmw"
 	case event.Spec:
 		if e.Aux != 0 {
 			return "return"
@@ -487,10 +479,7 @@ func opName(t *trace, i int) string {
 	case event.MapRead, event.MapWrite:
 		return mapOp(t.symbols.entry(e.Aux), e.Kind)
 	}
-	if n, ok := opNames[e.Kind]; ok {
-		return n
-	}
-	return fmt.Sprintf("event %d", e.Kind)
+	return kindName(e.Kind)
 }
 
 var opNames = map[event.Kind]string{

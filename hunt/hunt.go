@@ -44,6 +44,7 @@ type Options struct {
 	Jobs     int            // processes at a time; 0: one for each CPU
 	Since    string         // a revision of git: only tests that may reach what changed since; "": all
 	Baseline *Baseline      // known findings, which are counted and not reported; nil: none
+	Oracle   string         // TSan: compare the race detectors in executions of each test; "": do not
 	Explore  explore.Options
 }
 
@@ -86,6 +87,7 @@ type Hunt struct {
 	start     time.Time // of exploration
 	wake      *sync.Cond
 	running   int // processes that tests were given
+	oracle    oracle
 }
 
 // test is one test of one package on its way.
@@ -116,7 +118,7 @@ func Run(ctx context.Context, o Options, events Events) (finding.Summary, []find
 		o.Jobs = runtime.NumCPU()
 	}
 	o.Explore.Repeatable = o.Explore.Repeatable || o.Budget == 0
-	if err := o.Explore.Validate(); err != nil {
+	if err := errors.Join(o.Explore.Validate(), o.checkOracle()); err != nil {
 		return finding.Summary{}, nil, err
 	}
 	h := &Hunt{opts: o, events: events, building: true, known: known{baseline: o.Baseline}, names: map[string]bool{}}
@@ -140,6 +142,12 @@ func (h *Hunt) prepare(ctx context.Context) error {
 	c, err := Toolchain(ctx, h.opts.Dir, h.opts.Go, h.opts.Tags, func(version string) { h.report("preparing " + version) })
 	if err != nil {
 		return err
+	}
+	var theirs build.Config
+	if h.opts.Oracle != "" {
+		if theirs, err = oracleToolchain(ctx, h.opts); err != nil {
+			return err
+		}
 	}
 	list, err := build.List(ctx, c, h.opts.Patterns...)
 	if err != nil {
@@ -184,6 +192,9 @@ func (h *Hunt) prepare(ctx context.Context) error {
 		}
 		return h.noTests()
 	}
+	if h.opts.Oracle != "" && ctx.Err() == nil {
+		return h.crossCheck(ctx, theirs, list.Packages)
+	}
 	return nil
 }
 
@@ -192,7 +203,11 @@ func (h *Hunt) prepare(ctx context.Context) error {
 // downloaded if need be, or the one that dir uses when release is "". stage is
 // told which one it is.
 func Toolchain(ctx context.Context, dir, release string, tags []string, stage func(version string)) (build.Config, error) {
-	patch, err := explore.Patch()
+	return toolchain(ctx, dir, release, tags, stage, explore.Patch)
+}
+
+func toolchain(ctx context.Context, dir, release string, tags []string, stage func(version string), patched func() (overlay.Patch, error)) (build.Config, error) {
+	patch, err := patched()
 	if err != nil {
 		return build.Config{}, err
 	}
@@ -493,6 +508,9 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 		if t.err != nil && o.Verdict != finding.Found && (o.Executions == 0 || t.err != errOverBudget) {
 			o.Verdict, o.Reason = finding.Unknown, t.err.Error()
 		}
+		if doubt := h.oracle.doubt[o.Subject.String()]; doubt != "" && o.Verdict != finding.Found {
+			o.Verdict, o.Reason = finding.Unknown, doubt
+		}
 		s.Executions += o.Executions
 		s.Outcomes = append(s.Outcomes, o)
 	}
@@ -510,6 +528,7 @@ func (h *Hunt) summary(began time.Time, interrupted bool) finding.Summary {
 		return slices.ContainsFunc(s.Outcomes, func(o finding.Outcome) bool { return o.Executions > 0 && o.Subject.String() == test })
 	}, h.gone)...)
 	s.Notes = append(s.Notes, h.sampled()...)
+	s.Notes = append(s.Notes, h.oracle.notes...)
 	if interrupted {
 		s.Notes = append(s.Notes, "interrupted: this is what was found until then")
 	}

@@ -48,6 +48,7 @@ type Config struct {
 	Tags    []string         // build tags besides those of GOFLAGS
 	Overlay *overlay.Overlay // nil builds with the release as it is, for tests
 	Cache   string           // where binaries go; "" means ghostread's cache directory
+	Oracle  bool             // the overlay keeps the C race detector of the release: build with -race and cgo
 }
 
 // Binary is a test binary and how to run it.
@@ -118,6 +119,10 @@ func (c Config) flags() []string {
 	tags := slices.Concat(flagTags(c.goFlags()), c.Tags)
 	if c.Overlay == nil {
 		return []string{"-tags=" + strings.Join(tags, ",")}
+	}
+	if c.Oracle {
+		tags = append(tags, "netgo", "osusergo", "ghostread")
+		return append([]string{"-tags=" + strings.Join(tags, ","), "-race"}, c.Overlay.Flags...)
 	}
 	tags = append(tags, "race", "netgo", "osusergo", "ghostread")
 	return append([]string{"-tags=" + strings.Join(tags, ","), "-gcflags=all=-race"}, c.Overlay.Flags...)

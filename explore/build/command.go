@@ -20,6 +20,9 @@ func (c Config) goCommand(ctx context.Context, args ...string) (stdout, stderr [
 		env = c.Overlay.Toolchain.Env(env)
 	}
 	env = append(env[:len(env):len(env)], "GOFLAGS="+strings.Join(keptFlags(c.goFlags()), " "))
+	if c.Oracle {
+		env = append(env, "CGO_ENABLED=1")
+	}
 	return run(ctx, c.Dir, env, name, args...)
 }
 

@@ -113,7 +113,11 @@ func (r *reach) release(e *event.Event) {
 		return
 	}
 	switch e.Kind {
-	case event.Release, event.AtomicStore, event.AtomicRMW, event.ReleaseAcquire:
+	case event.AtomicRMW:
+		if e.Flags&event.Failed == 0 {
+			r.store(e.Addr, r.get(e.G))
+		}
+	case event.Release, event.AtomicStore, event.ReleaseAcquire:
 		r.store(e.Addr, r.get(e.G))
 	case event.ReleaseMerge:
 		if r.get(e.G) {

@@ -97,7 +97,9 @@ func Classify(log []event.Event, r Race, funcName func(pc uint64) string) Ghost 
 
 // writes reports whether e changes what it touches. Lock operations do, but are
 // nobody's origin: what they write is no value.
-func writes(e *event.Event) bool { return e.Kind.IsWrite() || e.Kind.IsLock() }
+func writes(e *event.Event) bool {
+	return (e.Kind.IsWrite() || e.Kind.IsLock()) && e.Flags&event.Failed == 0
+}
 
 // mapKind returns the kind of a map read by its runtime function. Releases
 // name them differently: runtime.mapaccess1_faststr, runtime.mapiternext,

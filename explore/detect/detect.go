@@ -34,9 +34,9 @@
 //     acquired: what they observe happens before them. TSan checks a
 //     read-modify-write before, and calls a plain write that was published by
 //     an atomic store to the same word a race; the memory model does not.
-//   - The log does not say whether a compare-and-swap succeeded; it counts as
-//     a read-modify-write. One that failed releases nothing in TSan, here it
-//     does, which can hide a race.
+//   - A compare-and-swap that failed ([event.Failed]) is a load. TSan takes it
+//     for a write when it looks for races; the memory model does not, as it has
+//     no effect that another operation could observe.
 //   - [event.Unsync] synchronisation does nothing at all, and an Unsync atomic
 //     is no access.
 //   - Read, Write, MapRead, MapWrite and atomics touch the one byte at Addr,
@@ -87,14 +87,19 @@ type Race struct {
 // has one missing lock, not as many bugs.
 const maxRaces = 64
 
+// maxEvery bounds it where every pair is asked for.
+const maxEvery = 1 << 16
+
 // Detector keeps the memory of earlier runs for the next one, so that a run
 // over a log no larger than an earlier one allocates nothing
 // (TestSteadyStateAllocatesNothing). It must not be used concurrently.
 type Detector struct {
-	log   []event.Event
-	races []Race
-	limit int
-	exact bool
+	log    []event.Event
+	races  []Race
+	limit  int
+	exact  bool
+	habits Habit // to take on
+	every  bool  // report each pair of accesses, however many have the same places
 
 	memory  memory
 	objects objects
@@ -167,7 +172,14 @@ func (d *Detector) Run(log []event.Event) []Race {
 				d.release(t, e.Addr)
 			}
 		case event.AtomicRMW:
-			if e.Flags&event.Unsync == 0 {
+			switch {
+			case e.Flags&event.Unsync != 0:
+			case d.habits&(ChecksFirst|FailsToWrite) != 0:
+				d.otherwise(e, t, int32(i))
+			case e.Flags&event.Failed != 0:
+				d.acquire(t, e.Addr)
+				d.single(e.Addr, t, 0, int32(i))
+			default:
 				d.acquire(t, e.Addr)
 				d.single(e.Addr, t, write, int32(i))
 				d.release(t, e.Addr) // a store of the join
@@ -217,10 +229,11 @@ func (d *Detector) Run(log []event.Event) []Race {
 // report adds the race of two accesses to a word unless their places were
 // reported before.
 func (d *Detector) report(first, second int32, word uint64, mask uint32) {
-	if len(d.races) >= d.limit {
-		return
-	}
-	if !d.pairs.add(d.log[first].PC, d.log[second].PC) {
+	if d.every {
+		if len(d.races) >= maxEvery {
+			return
+		}
+	} else if len(d.races) >= d.limit || !d.pairs.add(d.log[first].PC, d.log[second].PC) {
 		return
 	}
 	addr := word << 3

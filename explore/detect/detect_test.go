@@ -43,6 +43,9 @@ func randomLog(r *rand.Rand) []event.Event {
 			e.Kind, e.Size = event.WriteRange, uint32(r.IntN(25))
 		case k < 18:
 			e.Kind = event.AtomicLoad + event.Kind(r.IntN(3))
+			if e.Kind == event.AtomicRMW && r.IntN(2) == 0 {
+				e.Flags |= event.Failed
+			}
 		case k < 20:
 			e.Kind = event.MapRead + event.Kind(r.IntN(2))
 		case k < 23:

@@ -438,13 +438,15 @@ func FuzzRun(f *testing.F) {
 			if r.First < 0 || r.First >= r.Second || int(r.Second) >= len(log) {
 				t.Fatalf("Run reported %v in a log of %d events", r, len(log))
 			}
-			if !log[r.First].Kind.IsMemory() || !log[r.Second].Kind.IsMemory() {
+			if !accesses(log[r.First].Kind) || !accesses(log[r.Second].Kind) {
 				t.Fatalf("Run reported %v, which are no accesses", r)
 			}
 			Classify(log, r, functionNameAny)
 		}
 	})
 }
+
+func accesses(k event.Kind) bool { return k.IsMemory() || k.IsLock() }
 
 func functionNameAny(pc uint64) string { return functions[pc%uint64(len(functions))] }
 

@@ -101,6 +101,9 @@ func newGraph(log []event.Event) *graph {
 			}
 		}
 		g.edge(before, after)
+		if e.Flags&event.Failed != 0 {
+			continue
+		}
 		switch e.Kind {
 		case event.Release, event.AtomicStore:
 			know[e.Addr] = []int{after}

@@ -243,18 +243,20 @@ func (d *Detector) systemLane() int32 {
 		o.final = o.open(nil)
 		o.lanes[o.final].shared = true // never taken over
 	}
-	o.learn(o.final)
+	o.learn(o.final, true)
 	return o.final
 }
 
-// learn lets lane to acquire everything. All others start a new epoch, so that
-// what they do later is not taken for known.
-func (o *order) learn(to int32) {
+// learn lets lane to acquire everything. If apart, all others start a new epoch,
+// so that what they do later is not taken for known.
+func (o *order) learn(to int32, apart bool) {
 	o.grow(to, int(o.n))
 	for t := int32(0); t < o.n; t++ {
 		if t != to {
 			o.lanes[to].clock[t] = o.lanes[t].epoch
-			o.step(t)
+			if apart {
+				o.step(t)
+			}
 		}
 	}
 }
@@ -274,7 +276,7 @@ func (d *Detector) spawn(t, g int32) {
 // object is found dead after its last use.
 func (d *Detector) adopt(g int32, final bool) {
 	if final {
-		d.order.learn(d.laneOf(g))
+		d.order.learn(d.laneOf(g), d.habits&FinalKnows == 0)
 		return
 	}
 	d.order.bind(g, d.order.open(nil))
@@ -286,6 +288,11 @@ func (d *Detector) fire(timer uint64) {
 	var clock []uint32
 	if s := d.findObject(timer); s != nil {
 		clock = o.arena.words(s.off, int(s.n))
+	}
+	if d.habits&OneTimer != 0 && o.ntimers > 0 {
+		o.system = o.timers[0]
+		o.join(o.system, clock)
+		return
 	}
 	for i := range o.ntimers {
 		t := o.timers[i]

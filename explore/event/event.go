@@ -89,6 +89,10 @@ const (
 	// Early marks a TimerFire at which goroutines could run: the strategy let
 	// time pass.
 	Early
+
+	// Failed marks a compare-and-swap, an AtomicRMW, that finds another value
+	// and changes nothing.
+	Failed
 )
 
 // Event is one entry of the log, in the order in which things happened. All

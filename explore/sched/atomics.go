@@ -69,6 +69,10 @@ type assembler struct {
 	// report is the text of a ghostatomic function: which, and its kind as a
 	// distance from gkAtomicLoad.
 	report string
+	// cas is that for a compare-and-swap, which says whether it will fail: the
+	// bytes, and the instruction that loads as many. "" if it is reported as
+	// others are.
+	cas string
 }
 
 // assemblers are the machines that the patch is written for.
@@ -94,6 +98,24 @@ TEXT ghostatomic%s<>(SB), NOSPLIT, $32-0
 	MOVQ 48(SP), AX
 	MOVQ AX, 16(SP)
 	CALL runtime·ghostread_atomic(SB)
+done:
+	RET
+`,
+		// Likewise; what is compared with is at 64(SP).
+		cas: `
+TEXT ghostatomiccas%[1]d<>(SB), NOSPLIT, $32-0
+	NO_LOCAL_POINTERS
+	MOVBLZX runtime·ghostActive(SB), AX
+	TESTL AX, AX
+	JEQ done
+	MOVQ 56(SP), AX
+	MOVQ AX, 0(SP)
+	%[2]s 64(SP), AX
+	MOVQ AX, 8(SP)
+	MOVQ $%[1]d, 16(SP)
+	MOVQ 48(SP), AX
+	MOVQ AX, 24(SP)
+	CALL runtime·ghostread_cas(SB)
 done:
 	RET
 `,
@@ -141,12 +163,20 @@ func atomicsAsm(arch string) string {
 	}
 	for _, t := range atomicTypes {
 		for _, op := range atomicOps {
-			entry(op.name+t.name, op.argBytes(t), op.report, op.symbol(t))
+			report := op.report
+			if op.name == "CompareAndSwap" && a.cas != "" {
+				report = fmt.Sprint("cas", t.size)
+			}
+			entry(op.name+t.name, op.argBytes(t), report, op.symbol(t))
 		}
 	}
 	entry("LoadPointer", 16, "load", "Loadp")
 	for i, report := range []string{"load", "store", "rmw"} {
 		fmt.Fprintf(&b, a.report, report, i)
+	}
+	if a.cas != "" {
+		fmt.Fprintf(&b, a.cas, 4, "MOVL")
+		fmt.Fprintf(&b, a.cas, 8, "MOVQ")
 	}
 	return b.String()
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/ghostread/ghostread/explore/overlay"
 )
 
-//go:embed runtime race sync testing guest
+//go:embed runtime race tsan sync testing guest
 var files embed.FS
 
 // Patch returns the patch for the releases that ghostread explores tests on.

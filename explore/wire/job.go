@@ -47,6 +47,7 @@ type Job struct {
 	Race     bool
 	Fresh    bool // no warm-up: one execution, the first of its process
 	Early    bool // search: timers may fire although goroutines can run
+	Oracle   bool // search: compare with what the C race detector in the process reports to its log file, OracleLog
 	Short    bool // the process is started with -test.short; not part of the job file
 
 	MaxDecisions int
@@ -79,7 +80,7 @@ func (j *Job) Encode() []byte {
 		With("tickets", j.Tickets).With("strategy", j.Strategy).Int("depth", int64(j.Depth)).Uint("seed", j.Seed).
 		Uint("first", j.First).Uint("last", j.Last).Int("until", j.Until).Int("grace", j.Grace).
 		Uint("maxsteps", j.MaxSteps).Int("maxtime", j.MaxTime).Int("wall", j.Wall).
-		With("race", strconv.FormatBool(j.Race)).With("divide", strconv.FormatBool(j.Divide)).With("fresh", strconv.FormatBool(j.Fresh)).With("early", strconv.FormatBool(j.Early)).
+		With("race", strconv.FormatBool(j.Race)).With("divide", strconv.FormatBool(j.Divide)).With("fresh", strconv.FormatBool(j.Fresh)).With("early", strconv.FormatBool(j.Early)).With("oracle", strconv.FormatBool(j.Oracle)).
 		Int("maxdecisions", int64(j.MaxDecisions)).Int("maxevents", int64(j.MaxEvents)).Int("maxwords", int64(j.MaxWords)).
 		With("what", j.What).Uint("key", j.Key).Int("maxturns", int64(j.MaxTurns)).With("alone", strconv.FormatBool(j.Alone)).
 		With("turns", encodeInts(j.Turns)).With("cuts", encodeInts(j.Cuts)).
@@ -103,7 +104,7 @@ func DecodeJob(text string) (*Job, error) {
 		Depth: int(r.GetInt("depth")), Seed: r.GetUint("seed"), First: r.GetUint("first"), Last: r.GetUint("last"),
 		Until: r.GetInt("until"), Grace: r.GetInt("grace"), MaxSteps: r.GetUint("maxsteps"), MaxTime: r.GetInt("maxtime"), Wall: r.GetInt("wall"),
 		Race: r.Get("race") == "true", Fresh: r.Get("fresh") == "true", Divide: r.Get("divide") == "true",
-		Early:        r.Get("early") == "true",
+		Early: r.Get("early") == "true", Oracle: r.Get("oracle") == "true",
 		MaxDecisions: int(r.GetInt("maxdecisions")), MaxEvents: int(r.GetInt("maxevents")), MaxWords: int(r.GetInt("maxwords")),
 		What: r.Get("what"), Key: r.GetUint("key"), MaxTurns: int(r.GetInt("maxturns")), Alone: r.Get("alone") == "true",
 		Watch: r.Get("watch") == "true", Base: r.GetUint("base"), Again: r.GetUint("again"),
@@ -120,6 +121,10 @@ func DecodeJob(text string) (*Job, error) {
 	}
 	return j, nil
 }
+
+// OracleLog is the log_path of the C race detector: it adds a dot and the id of
+// its process.
+func (j *Job) OracleLog() string { return j.Shared + ".tsan" }
 
 // SharedBytes is the size of the shared file for j.
 func (j *Job) SharedBytes(eventBytes int) int64 {

@@ -117,7 +117,7 @@ func TestJobRoundTrip(t *testing.T) {
 	full := wire.Job{
 		Mode: wire.Replay, Test: "TestÄ", Shared: "/tmp/a b=\"c\"\n/shared", Strategy: "pct", Depth: 3,
 		Seed: math.MaxUint64, First: 1, Last: math.MaxUint64, Until: math.MinInt64, Grace: -2, Tickets: "/tmp/t", MaxSteps: 1 << 63, MaxTime: -1, Wall: 1,
-		Race: true, Fresh: true, Divide: true, Early: true, Short: true, MaxDecisions: 1, MaxEvents: 2, MaxWords: 3, Decisions: "1*3,2",
+		Race: true, Fresh: true, Divide: true, Early: true, Oracle: true, Short: true, MaxDecisions: 1, MaxEvents: 2, MaxWords: 3, Decisions: "1*3,2",
 		Ask:  []string{"pc 4a", "type 1 2 3"},
 		What: "race", Key: math.MaxUint64, Turns: []int32{-1, 2, 3}, Cuts: []int32{0, 1}, Alone: true, MaxTurns: 7, Watch: true, Base: 8, Again: 9,
 	}

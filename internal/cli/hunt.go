@@ -46,6 +46,7 @@ func (x *exploring) flags(f *pflag.FlagSet) {
 	f.IntVarP(&x.hunt.Jobs, "jobs", "j", 0, "processes at a time, which share the tests, or one of them; 0 means one for each CPU")
 	f.StringSliceVar(&x.hunt.Tags, "tags", nil, "build tags")
 	f.StringVar(&x.hunt.Go, "go", "", "use this Go `release`, like 1.25.7, and download it if need be; \"\" means the one that the module uses")
+	f.StringVar(&x.hunt.Oracle, "oracle", "", "tsan compares the race detector with Go's own, in up to 100 executions of each test; needs a C compiler")
 	f.StringVar(&x.format, "format", "text", "what is written to standard output: text, json, sarif or html")
 	f.StringVar(&x.out, "out", "", "write that to this `file` instead")
 	f.StringVar(&x.known.read, "baseline", "", "neither report nor count the known findings that this `file` lists")

@@ -114,6 +114,7 @@ type loop struct {
 	scratch  goroutine
 	outside  uint64 // what executions touched that is not controlled
 	files    files
+	oracle   oracle
 	watch    bool   // the next execution, for a state that comes again from its start
 	base     uint64 // steps at which that is known to be in the next execution
 	again    uint64
@@ -188,6 +189,9 @@ func (l *loop) run(n, seed uint64) *config {
 	l.returned, l.failed, l.skipped = false, false, false
 	l.head.Execution, l.head.Seed = n, seed
 	runtimeClearPools()
+	if l.job.Oracle {
+		l.oracle.begin()
+	}
 	l.config.seed = seed
 	l.config.watch, l.config.base, l.config.again = l.watch, l.base, l.again
 	l.strategy.Begin(seed)
@@ -262,6 +266,13 @@ func (l *loop) search() {
 		return
 	}
 	l.alone = j.First == 1 || j.Fresh
+	if j.Oracle {
+		if err := l.oracle.open(j); err != nil {
+			complain(err.Error())
+			return
+		}
+		defer l.oracle.sum()
+	}
 	l.pairs = new(detect.Pairs)
 	parent := os.Getppid()
 	for made := uint64(0); ; made++ {
@@ -336,6 +347,9 @@ func (l *loop) look(c *config) {
 	var log []event.Event
 	if l.job.Race {
 		log = unsafe.Slice((*event.Event)(c.events), l.head.Events)
+		if l.job.Oracle && !c.full {
+			l.compare(log)
+		}
 		races := l.detector.Run(log)
 		if !l.detector.Exact() && c.goroutines > 1 && l.seen[8] == 0 {
 			l.seen[8]++

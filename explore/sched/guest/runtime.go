@@ -31,6 +31,9 @@ func runtimeHeap() uint64
 //go:linkname runtimeIsType
 func runtimeIsType(p uintptr) bool
 
+//go:linkname runtimeOracle
+func runtimeOracle(i int32) int64
+
 // config has the layout of ghostConfig in the runtime.
 type config struct {
 	body   func()

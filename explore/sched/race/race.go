@@ -181,21 +181,6 @@ func race_WritePC(addr unsafe.Pointer, callerpc, pc uintptr) {
 	ghostHeader(gkWrite, addr, callerpc, pc)
 }
 
-// ghostHeader tells maps from channels by the runtime function that reports:
-// a map access is a scheduling point, a channel operation has had its own.
-//
-//go:nosplit
-func ghostHeader(kind uint8, addr unsafe.Pointer, callpc, pc uintptr) {
-	if !ghostActive {
-		return
-	}
-	if pc == abi.FuncPCABIInternal(chansend) || pc == abi.FuncPCABIInternal(closechan) {
-		ghostMem(kind, uintptr(addr), 0, callpc, pc)
-		return
-	}
-	ghostPoint(kind+(gkMapRead-gkRead), uintptr(addr), 8, callpc, pc)
-}
-
 //go:nosplit
 func racewriterangepc(addr unsafe.Pointer, sz, callpc, pc uintptr) {
 	ghostMem(gkWriteRange, uintptr(addr), sz, callpc, 0)

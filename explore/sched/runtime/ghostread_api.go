@@ -218,3 +218,54 @@ func ghostread_atomic(kind, addr, pc uintptr) {
 		ghostPoint(uint8(kind), addr, 0, pc, 0)
 	}
 }
+
+// ghostread_cas is ghostread_atomic for a compare-and-swap of size bytes.
+// Nothing can change the variable between the event and the operation, so
+// whether it will fail is known already.
+//
+//go:nosplit
+func ghostread_cas(addr, old, size, pc uintptr) {
+	gp := getg()
+	if gp.ghost.op != 0 {
+		return
+	}
+	ghostPoint(gkAtomicRMW, addr, 0, pc, 0)
+	n := ghost.shared.events
+	if !ghost.logging || n == 0 || addr < minLegalPointer {
+		return
+	}
+	e := (*ghostEvent)(unsafe.Pointer(uintptr(ghostLogTo.ev) + uintptr(n-1)*unsafe.Sizeof(ghostEvent{})))
+	if e.kind != gkAtomicRMW || e.g != gp.ghost.id || e.addr != addr {
+		return // not logged
+	}
+	if size == 4 && *(*uint32)(unsafe.Pointer(addr)) != uint32(old) || size == 8 && *(*uint64)(unsafe.Pointer(addr)) != uint64(old) {
+		e.flags |= ghostFailed
+	}
+}
+
+// ghostOracle is what another race detector in this process has to say, if
+// there is one.
+var ghostOracle struct {
+	forget func()      // makes it forget all accesses
+	event  [1024]int64 // for each report since then, the event logged last; -1 outside of worlds
+	n      int32       // number of reports
+}
+
+// ghostread_oracle returns after which event of the last execution the i-th
+// report of the other race detector came; -1 if there is none, or the world
+// had ended. For i < 0 it makes that detector forget all accesses, and returns
+// 0 if there is one.
+//
+//go:linkname ghostread_oracle internal/ghostread/guest.runtimeOracle
+func ghostread_oracle(i int32) int64 {
+	o := &ghostOracle
+	switch {
+	case i < 0 && o.forget != nil:
+		o.n = 0
+		o.forget()
+		return 0
+	case i < 0 || i >= o.n || int(i) >= len(o.event):
+		return -1
+	}
+	return o.event[i]
+}

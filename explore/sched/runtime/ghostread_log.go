@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"internal/abi"
 	"internal/runtime/sys"
 	"unsafe"
 )
@@ -68,6 +69,7 @@ const (
 const (
 	ghostUnsync = 1 << iota
 	ghostEarly
+	ghostFailed
 )
 
 type ghostEvent struct {
@@ -205,6 +207,21 @@ func ghostMem(kind uint8, addr, size, pc, aux uintptr) {
 		ghostLog(gkSpec, gp.ghost.id, ghostCalled(gp), 0, 0, 0)
 	}
 	ghostLog(kind, gp.ghost.id, addr, size, pc, aux)
+}
+
+// ghostHeader tells maps from channels by the runtime function that reports:
+// a map access is a scheduling point, a channel operation has had its own.
+//
+//go:nosplit
+func ghostHeader(kind uint8, addr unsafe.Pointer, callpc, pc uintptr) {
+	if !ghostActive {
+		return
+	}
+	if pc == abi.FuncPCABIInternal(chansend) || pc == abi.FuncPCABIInternal(closechan) {
+		ghostMem(kind, uintptr(addr), 0, callpc, pc)
+		return
+	}
+	ghostPoint(kind+(gkMapRead-gkRead), uintptr(addr), 8, callpc, pc)
 }
 
 // ghostAlloc notes a new object: while stacks are captured, for its type; and
