@@ -3,6 +3,7 @@ package explore
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,8 @@ type process struct {
 	stderr tail
 	state  *os.ProcessState
 	killed string // why we ended it, if we did
+	pid    int
+	stolen uint64 // ns, see steal; of watch
 }
 
 const (
@@ -105,6 +108,7 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 	if err != nil {
 		return nil, fmt.Errorf("start test binary of %s: %w", p.Package, err)
 	}
+	r.pid = cmd.Process.Pid
 	done := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() { r.watch(done, cancel, tick) })
@@ -182,25 +186,49 @@ func (r *process) watch(done <-chan struct{}, cancel context.CancelCauseFunc, ti
 	every := time.NewTicker(200 * time.Millisecond)
 	defer every.Stop()
 	var last wire.Header
-	since := time.Now()
+	since, stolen := time.Now(), time.Duration(0)
 	for {
 		select {
 		case <-done:
 			return
 		case <-every.C:
 		}
+		r.steal()
 		h := r.header()
 		if tick != nil {
 			tick(h)
 		}
 		if h.State != 1 || h.Execution != last.Execution {
-			last, since = h, time.Now()
+			last, since, stolen = h, time.Now(), time.Duration(h.Stolen)
 			continue
 		}
-		if d := time.Since(since); d > limit {
+		if d := time.Since(since) - (time.Duration(h.Stolen) - stolen); d > limit {
 			cancel(stuckError{d})
 			return
 		}
+	}
+}
+
+// steal tells the process how long it has waited for a CPU that others had: a
+// limit of time shall not depend on what else the machine does. Without
+// scheduler statistics in /proc nothing is stolen.
+func (r *process) steal() {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", r.pid))
+	var total uint64
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		if f := strings.Fields(string(text)); len(f) == 3 {
+			n, _ := strconv.ParseUint(f[1], 10, 64)
+			total += n
+		}
+	}
+	if total > r.stolen {
+		r.stolen = total
+		b := binary.NativeEndian.AppendUint64(nil, total)
+		_, _ = r.shared.WriteAt(b, int64(unsafe.Offsetof(wire.Header{}.Stolen))) // best effort
 	}
 }
 

@@ -37,6 +37,7 @@ type Header struct {
 	Hash      uint64
 	Events    uint64
 	Words     uint64
+	Stolen    uint64 // ns in which the process could run and got no CPU; the only field that the host writes
 
 	Execution  uint64 // number of the execution that runs or ran last; 0 is the warm-up
 	Seed       uint64

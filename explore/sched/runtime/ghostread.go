@@ -84,6 +84,7 @@ type ghostShared struct {
 	hash      uint64
 	events    uint64
 	words     uint64 // of captured stacks
+	stolen    uint64 // ns in which this process could run and did not get a CPU; the parent writes it
 }
 
 // ghostChoice has the layout of strategy.Choice.
@@ -107,6 +108,7 @@ var ghost struct {
 	dec      []int32
 	maxSteps uint64 // points at which there is a choice
 	deadline int64  // nanotime
+	stolen   uint64 // shared.stolen at the start
 	logging  bool
 	capture  bool
 	whole    bool // log all that could order two steps
@@ -547,7 +549,7 @@ func ghostBreathe(gp *g) {
 		}
 		ghost.coast = true
 	}
-	if nanotime() > ghost.deadline {
+	if ghostLate() {
 		ghost.stop = ghostTime
 	} else {
 		ghostUnstarve()
@@ -570,7 +572,7 @@ func ghostBreathe(gp *g) {
 // ghostForce makes gp, which the runtime takes off the P for reasons of its
 // own (to stop the world), the one to go on afterwards, without a decision.
 func ghostForce(gp *g) {
-	if nanotime() > ghost.deadline {
+	if ghostLate() {
 		ghost.stop = ghostTime
 	}
 	if gp.ghost.world == ghost.world && ghost.next == 0 {
@@ -707,9 +709,17 @@ func ghostHoldsP(pp *p, now int64) bool {
 	return now-pd.syscallwhen < 20*1000*1000
 }
 
+// ghostLate reports whether the execution's time is over: real time, but for
+// what other processes took.
+//
+//go:nosplit
+func ghostLate() bool {
+	return nanotime() > ghost.deadline+int64(ghost.shared.stolen-ghost.stolen)
+}
+
 // ghostNoPreempt reports whether sysmon's wish to preempt is ignored. It is
 // heard when the world has to stop and when the execution's time is over.
-func ghostNoPreempt() bool { return !sched.gcwaiting.Load() && nanotime() < ghost.deadline }
+func ghostNoPreempt() bool { return !sched.gcwaiting.Load() && !ghostLate() }
 
 // ghostStd reports whether pc is in the standard library, whose plain memory
 // accesses are logged but are no scheduling points: the interleavings that

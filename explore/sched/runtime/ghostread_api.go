@@ -66,7 +66,7 @@ func ghostread_run(c *ghostConfig) {
 	ghost.world++
 	ghost.driver.set(gp)
 	ghost.choose, ghost.shared, ghost.dec = c.choose, c.shared, c.dec
-	ghost.maxSteps, ghost.deadline = c.maxSteps, nanotime()+c.maxTime
+	ghost.maxSteps, ghost.deadline, ghost.stolen = c.maxSteps, nanotime()+c.maxTime, c.shared.stolen
 	ghost.logging, ghost.capture, ghost.whole = c.logging, c.capture, c.whole || c.capture
 	ghost.cases, ghost.early, ghost.fire, ghost.failing = c.cases, c.early, c.fire, false
 	ghostLogTo.ev, ghostLogTo.max = c.events, c.maxEvents
@@ -112,6 +112,13 @@ func ghostread_run(c *ghostConfig) {
 	c.looked, c.report, c.waits = ghostSpec.looked, ghostSpec.report, ghostSpec.waits
 	c.reporter, c.reportPC, c.reportAt = ghostSpec.g, ghostSpec.pc, ghostSpec.event
 	ghostSpec.look = nil
+}
+
+// ghostHidden reports whether runtime.Stack leaves gp out when it shows all
+// goroutines: ours, which waits for the execution to end, and what earlier
+// executions have left behind.
+func ghostHidden(gp *g) bool {
+	return gp.ghost.world != 0 && gp.ghost.world != ghost.world || ghost.world != 0 && gp == ghost.driver.ptr()
 }
 
 // ghostGoroutine is what is left of a goroutine when the world has ended.

@@ -152,7 +152,7 @@ func ghostNotice() {
 // ghostIdle is called when no goroutine of the world can run: wait for the
 // outside, or let time pass, or end the execution.
 func ghostIdle() (again bool) {
-	if ghost.idles++; ghost.idles&63 == 0 && nanotime() > ghost.deadline {
+	if ghost.idles++; ghost.idles&63 == 0 && ghostLate() {
 		ghost.stop = ghostTime
 		return true
 	}
@@ -161,7 +161,7 @@ func ghostIdle() (again bool) {
 		ghost.external = true
 		ghost.outside |= ghostOutsideSignal
 		usleep(20)
-		if nanotime() > ghost.deadline {
+		if ghostLate() {
 			ghost.stop = ghostTime
 		}
 		return true
@@ -201,7 +201,7 @@ func ghostIdle() (again bool) {
 			default:
 				usleep(200)
 			}
-			if nanotime() > ghost.deadline {
+			if ghostLate() {
 				ghost.stop = ghostTime
 			}
 			return true

@@ -3,6 +3,7 @@ package field
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -60,4 +61,16 @@ func TestWaitsForClock(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// TestStacks sees its own goroutines and no others, whatever ran before.
+func TestStacks(t *testing.T) {
+	hold := make(chan bool)
+	go func() { <-hold }()
+	b := make([]byte, 1<<20)
+	b = b[:runtime.Stack(b, true)]
+	if n := strings.Count("\n\n"+string(b), "\n\ngoroutine "); n != 2 {
+		t.Errorf("%d goroutines, want 2:\n%s", n, b)
+	}
+	close(hold)
 }
