@@ -156,7 +156,7 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 func (s *Session) record(f *finding.Finding, c candidate) {
 	w := f.Witness
 	file := replay.File{
-		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir, Engine: s.program.Engine, Release: s.program.Release,
+		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir, Engine: s.program.Engine, Release: s.program.Release, Tags: s.program.Tags,
 		Kind: string(f.Kind), Fingerprint: f.Fingerprint, Title: f.Title,
 		Seed: c.seed, Execution: c.execution, Strategy: c.strategy, Wall: s.opts.Wall.UnixNano(),
 		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace, Fresh: s.fresh != "",

@@ -31,6 +31,7 @@ type Program struct {
 	Env     []string // in addition to the environment
 	Engine  string   // names the patched release it was built with
 	Release string   // that it was built with, like go1.26.8
+	Tags    []string // that it was built with, besides those of GOFLAGS
 }
 
 // process is a run of a Program on a job, while it lasts and afterwards.

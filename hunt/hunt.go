@@ -265,7 +265,7 @@ func unknown(pkg, why string) finding.Outcome {
 
 // Program is b as package explore runs it.
 func Program(b *build.Binary) explore.Program {
-	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Engine: b.Engine, Release: b.Release}
+	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Engine: b.Engine, Release: b.Release, Tags: b.Tags}
 }
 
 // open makes the tests of a binary available to the workers.

@@ -59,6 +59,7 @@ type Binary struct {
 	Env     []string // what the run needs besides the caller's environment
 	Engine  string   // Overlay.Sum
 	Release string   // of Go, like go1.26.8
+	Tags    []string // Config.Tags
 }
 
 // Build compiles the tests of a package. What the compiler rejects is an
@@ -97,7 +98,7 @@ func Build(ctx context.Context, c Config, pkg Package) (*Binary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", pkg.ImportPath, err)
 	}
-	b := &Binary{Package: pkg, File: file, Dir: pkg.Dir, Env: env}
+	b := &Binary{Package: pkg, File: file, Dir: pkg.Dir, Env: env, Tags: c.Tags}
 	if c.Overlay != nil {
 		b.Engine, b.Release = c.Overlay.Sum, c.Overlay.Toolchain.Version
 	}

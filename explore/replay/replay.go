@@ -31,25 +31,26 @@ const Version = 1
 
 // File is a recorded schedule.
 type File struct {
-	Version     int    `json:"ghostread_replay"`
-	Package     string `json:"package"`
-	Test        string `json:"test"`
-	Dir         string `json:"dir,omitempty"`    // of the package, where it was recorded
-	Engine      string `json:"engine,omitempty"` // the patched release it was recorded with
-	Release     string `json:"go,omitempty"`     // of Go that it was recorded with, like go1.26.8; "" in files of older versions
-	Kind        string `json:"kind"`
-	Fingerprint string `json:"fingerprint"`
-	Title       string `json:"title,omitempty"`
-	Execution   uint64 `json:"execution"`
-	Strategy    string `json:"strategy"`
-	Seed        uint64 `json:"seed,string"` // of the execution
-	Wall        int64  `json:"wall"`        // ns since 1970 at its start
-	MaxSteps    uint64 `json:"max_steps"`
-	Short       bool   `json:"short,omitempty"`
-	NoRace      bool   `json:"no_race,omitempty"`
-	Fresh       bool   `json:"fresh,omitempty"` // the execution was the first of its process
-	Hash        string `json:"hash"`
-	Decisions   string `json:"decisions"` // goroutine ids, runs as id*count
+	Version     int      `json:"ghostread_replay"`
+	Package     string   `json:"package"`
+	Test        string   `json:"test"`
+	Dir         string   `json:"dir,omitempty"`    // of the package, where it was recorded
+	Engine      string   `json:"engine,omitempty"` // the patched release it was recorded with
+	Release     string   `json:"go,omitempty"`     // of Go that it was recorded with, like go1.26.8; "" in files of older versions
+	Tags        []string `json:"tags,omitempty"`   // that it was built with
+	Kind        string   `json:"kind"`
+	Fingerprint string   `json:"fingerprint"`
+	Title       string   `json:"title,omitempty"`
+	Execution   uint64   `json:"execution"`
+	Strategy    string   `json:"strategy"`
+	Seed        uint64   `json:"seed,string"` // of the execution
+	Wall        int64    `json:"wall"`        // ns since 1970 at its start
+	MaxSteps    uint64   `json:"max_steps"`
+	Short       bool     `json:"short,omitempty"`
+	NoRace      bool     `json:"no_race,omitempty"`
+	Fresh       bool     `json:"fresh,omitempty"` // the execution was the first of its process
+	Hash        string   `json:"hash"`
+	Decisions   string   `json:"decisions"` // goroutine ids, runs as id*count
 }
 
 // Error says what is wrong with a replay file or token.

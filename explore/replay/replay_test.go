@@ -26,7 +26,7 @@ func example() *replay.File {
 		Version: replay.Version, Package: "example.com/store", Test: "TestEvict", Dir: "/home/ann/store",
 		Kind: "stale", Fingerprint: "1f0a9c3e55aa77bb", Title: "a read of store.n <&> returned the old value",
 		Execution: 17, Strategy: "pct3", Seed: math.MaxUint64, Wall: 1_700_000_000_000_000_000, MaxSteps: 1_000_000,
-		NoRace: true, Short: true, Hash: "00ff00ff00ff00ff", Engine: "go1.26.8-abc", Release: "go1.26.8", Decisions: "1*3,2,1*2",
+		NoRace: true, Short: true, Hash: "00ff00ff00ff00ff", Engine: "go1.26.8-abc", Release: "go1.26.8", Tags: []string{"slow"}, Decisions: "1*3,2,1*2",
 	}
 }
 

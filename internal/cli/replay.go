@@ -32,8 +32,9 @@ func newReplay(s *session) *cobra.Command {
 		Short: "make a finding happen again, by its schedule",
 		Long: `Replay builds the package that a replay file or token names and runs its test once,
 in a fresh process, by the recorded schedule. It shows what that shows, and
-says whether the schedule was the recorded one. The Go release is the recorded
-one too, and is downloaded if need be; --go chooses another.
+says whether the schedule was the recorded one. The Go release and the build tags
+are the recorded ones too; a release is downloaded if need be. --go and --tags
+choose others.
 
 Exit status: 1 if the finding shows again, 3 if it does not.`,
 		Example: "  ghostread replay ghostread-replays/TestEvict-stale-1f0a9c3e.json\n  ghostread replay --times 100 FILE",
@@ -61,7 +62,7 @@ Exit status: 1 if the finding shows again, 3 if it does not.`,
 	}
 	cmd.Flags().IntVar(&times, "times", 1, "how often, each time in a fresh process")
 	cmd.Flags().StringVar(&html, "html", "", "write an HTML report to this `file`")
-	cmd.Flags().StringSliceVar(&tags, "tags", nil, "build tags")
+	cmd.Flags().StringSliceVar(&tags, "tags", nil, "build tags; those it was recorded with, if none are given")
 	cmd.Flags().StringVar(&release, "go", "", "the Go `release` to use, like 1.25.7; \"\" means the recorded one, or the one that the module uses if none is recorded")
 	return cmd
 }
@@ -72,6 +73,9 @@ func program(cmd *cobra.Command, file *replay.File, release string, tags []strin
 	dir := file.Dir
 	if info, err := os.Stat(dir); dir == "" || err != nil || !info.IsDir() {
 		dir = ""
+	}
+	if len(tags) == 0 {
+		tags = file.Tags
 	}
 	ctx := cmd.Context()
 	c, err := toolchain(ctx, file, dir, release, tags)
