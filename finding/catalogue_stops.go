@@ -40,9 +40,14 @@ expects the lock. Give channel sends a way out: select with ctx.Done(), or a
 buffer as large as the number of results. Check a condition in a loop under the
 lock of its sync.Cond.
 
-How to read the evidence. Each "waits" line names what a goroutine wants and each
-"holds" line who has it. Follow them from any goroutine and you arrive where you
-began, or at somebody that nobody will ever wake.`,
+How to read the evidence. Each "waits" line says what a goroutine holds, what it
+wants, and who could end that; each "holds" line where a lock was taken. If they
+wait in a circle, the cycle comes first and is named; who merely waits for one of
+them comes after it. If there is no cycle, somebody waits whom nobody will wake:
+then a note says who used the channel, Cond or WaitGroup last, where those
+goroutines returned, and which line they did not come to. Who would send, receive
+or close is read from the functions that goroutines are in; a call in another
+function is not seen, and then no more is said than who has a reference.`,
 }
 
 var checkLeak = Check{
@@ -81,6 +86,9 @@ so that a test and a shutdown see the end.
 When it is meant. A process-wide worker that is started once and never stopped is
 not a leak in production, but it is shared state between tests. Give it a Close
 and call it with t.Cleanup.
+
+How to read the evidence. The note tells who used the same channel, Cond or
+WaitGroup: what they did last, by which way they left, and where they returned.
 
 How it was found. At the end of the execution the goroutine was parked, and no
 runnable goroutine, timer or pending operation was left that could wake it. Things
