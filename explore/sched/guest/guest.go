@@ -317,13 +317,15 @@ func (l *loop) search() {
 	send(wire.Record{Kind: "end"})
 }
 
-// Bounds of the heap: a small one stays in the caches of the CPU, and what
-// many executions leave behind calls for a fresh process.
+// Bounds of the heap: a small one stays in the caches of the CPU, but one that
+// holds much takes long to collect; and what many executions leave behind calls
+// for a fresh process.
 const (
-	collectAt = 24 << 20
-	freshAt   = 512 << 20
-	leakedAt  = 5000  // goroutines
-	leakedMax = 20000 // in the middle of a block
+	collectAt  = 3 << 20 // garbage, or as much as is in use,
+	collectMax = 24 << 20
+	freshAt    = 512 << 20
+	leakedAt   = 5000  // goroutines
+	leakedMax  = 20000 // in the middle of a block
 )
 
 // tired collects garbage when it is time, and reports whether so much is left
@@ -331,7 +333,7 @@ const (
 // patient in the middle of a block of executions, whose strategy would have to
 // learn again.
 func (l *loop) tired(whole bool) bool {
-	if runtimeHeap() > l.live+collectAt {
+	if runtimeHeap() > l.live+min(max(l.live, collectAt), collectMax) {
 		runtime.GC()
 		runtimeFinalize()
 		l.live = runtimeHeap()
