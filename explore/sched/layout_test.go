@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/build/constraint"
 	"go/constant"
 	"go/parser"
 	"go/token"
@@ -11,10 +12,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ghostread/ghostread/explore/overlay"
 )
 
 // The runtime core cannot import the packages that read what it writes, so it
@@ -63,8 +67,9 @@ func (k known) Import(importPath string) (*types.Package, error) {
 	return nil, errors.New("not here")
 }
 
-// dir type-checks the package in a directory below explore/.
-func dir(t *testing.T, name string, imports map[string]*types.Package) side {
+// dir type-checks the package in a directory below explore/, as a minor version
+// of Go 1 gets it.
+func dir(t *testing.T, minor int, name string, imports map[string]*types.Package) side {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", name, "*.go"))
 	if err != nil {
@@ -72,7 +77,7 @@ func dir(t *testing.T, name string, imports map[string]*types.Package) side {
 	}
 	files := map[string]any{}
 	for _, n := range names {
-		if !strings.HasSuffix(n, "_test.go") {
+		if !strings.HasSuffix(n, "_test.go") && inRelease(t, n, minor) {
 			files[n] = nil // ParseFile reads it
 		}
 	}
@@ -82,21 +87,52 @@ func dir(t *testing.T, name string, imports map[string]*types.Package) side {
 	return check(t, name, imports, files)
 }
 
+// inRelease reports whether a release compiles a file.
+func inRelease(t *testing.T, name string, minor int) bool {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.PackageClauseOnly|parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			if x, err := constraint.Parse(c.Text); err == nil {
+				return x.Eval(func(tag string) bool {
+					since, ok := strings.CutPrefix(tag, "go1.")
+					if !ok {
+						return tag == overlay.GuestTag || tag == "linux" || tag == "amd64" || tag == "race"
+					}
+					n, err := strconv.Atoi(since)
+					return err == nil && n <= minor
+				})
+			}
+		}
+	}
+	return true
+}
+
+// eachMinor runs a test with the packages of the two sides in each release.
+func eachMinor(t *testing.T, test func(*testing.T, map[string]side)) {
+	for minor := oldest; minor <= latest; minor++ {
+		t.Run(fmt.Sprint("1.", minor), func(t *testing.T) { test(t, both(t, minor)) })
+	}
+}
+
 // both are the packages of the two sides, by directory below explore/.
-func both(t *testing.T) map[string]side {
+func both(t *testing.T, minor int) map[string]side {
 	t.Helper()
 	p := map[string]side{}
-	p["event"] = dir(t, "event", nil)
-	p["wire"] = dir(t, "wire", nil)
+	p["event"] = dir(t, minor, "event", nil)
+	p["wire"] = dir(t, minor, "wire", nil)
 	ours := map[string]*types.Package{"github.com/ghostread/ghostread/explore/event": p["event"].Package}
-	p["strategy"] = dir(t, "strategy", ours)
+	p["strategy"] = dir(t, minor, "strategy", ours)
 	guests := map[string]*types.Package{}
 	for _, name := range []string{"event", "wire", "strategy"} {
 		guests[guestRoot+name] = p[name].Package
 	}
-	p["sched/guest"] = dir(t, "sched/guest", guests)
-	p["sched/runtime"] = dir(t, "sched/runtime", nil)
-	p["sched/sync"] = dir(t, "sched/sync", nil)
+	p["sched/guest"] = dir(t, minor, "sched/guest", guests)
+	p["sched/runtime"] = dir(t, minor, "sched/runtime", nil)
+	p["sched/sync"] = dir(t, minor, "sched/sync", nil)
 	return p
 }
 
@@ -205,7 +241,10 @@ func compareLayouts(a side, nameA string, b side, nameB string, head bool) error
 // TestLayouts compares the structs that cross between the runtime core and the
 // packages around it.
 func TestLayouts(t *testing.T) {
-	p := both(t)
+	eachMinor(t, sharedLayouts)
+}
+
+func sharedLayouts(t *testing.T, p map[string]side) {
 	for _, tt := range []struct {
 		core, pkg, name string
 		head            bool
@@ -225,7 +264,11 @@ func TestLayouts(t *testing.T) {
 // TestSpec compares what package spec, which the program under test imports,
 // expects of the runtime core with what that has.
 func TestSpec(t *testing.T) {
-	core := both(t)["sched/runtime"]
+	eachMinor(t, compareSpec)
+}
+
+func compareSpec(t *testing.T, p map[string]side) {
+	core := p["sched/runtime"]
 	files := map[string]any{}
 	for _, name := range []string{"spec.go", "world_explored.go"} {
 		files[filepath.Join("..", "spec", name)] = nil
@@ -308,7 +351,10 @@ func (s side) typed(typ string) map[string]string {
 // TestConstants compares the kinds of events and the reasons for the end of an
 // execution, in both directions.
 func TestConstants(t *testing.T) {
-	p := both(t)
+	eachMinor(t, sharedConstants)
+}
+
+func sharedConstants(t *testing.T, p map[string]side) {
 	kinds := p["event"].typed("Kind")
 	if len(kinds) < 30 {
 		t.Fatalf("event has %d kinds, and the comparison would show nothing: %v", len(kinds), kinds)
@@ -345,7 +391,10 @@ func TestConstants(t *testing.T) {
 // TestReasons compares why executions end: the runtime core and package wire
 // number them alike. Only the guest knows of Polling.
 func TestReasons(t *testing.T) {
-	p := both(t)
+	eachMinor(t, sharedReasons)
+}
+
+func sharedReasons(t *testing.T, p map[string]side) {
 	core := p["sched/runtime"].constants("ghost")
 	all := p["wire"].constants("")
 	for _, name := range []string{"Done", "Deadlock", "Steps", "Time", "Decisions", "Goroutines", "Broken", "Livelock",
@@ -365,8 +414,11 @@ func TestReasons(t *testing.T) {
 // TestLinks compares what the guest and package sync expect of the runtime
 // core with what it offers them by go:linkname.
 func TestLinks(t *testing.T) {
+	eachMinor(t, compareLinks)
+}
+
+func compareLinks(t *testing.T, p map[string]side) {
 	offered := links(t, "runtime")
-	p := both(t)
 	for _, tt := range []struct{ pkg, dir string }{
 		{guestRoot + "guest", "sched/guest"},
 		{"sync", "sched/sync"},

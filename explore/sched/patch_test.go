@@ -20,9 +20,41 @@ import (
 )
 
 // The tests of this file hold the patch to the release that the go command
-// uses here.
+// uses here, and most of them to all releases that it is for.
 
-// release is that release, and the patch for it.
+// versions are one of each minor version that the patch is for.
+var versions = []string{"1.24.13", "1.25.7", "1.26.8", "1.27.4"}
+
+// eachRelease runs a test with each release. One that is not on this machine
+// is downloaded, but with -short.
+func eachRelease(t *testing.T, test func(*testing.T, overlay.Toolchain, overlay.Patch)) {
+	t.Run("local", func(t *testing.T) {
+		tc, p := release(t)
+		test(t, tc, p)
+	})
+	p, err := Patch(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("downloads toolchains")
+			}
+			env, err := overlay.Select(nil, version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tc, err := overlay.Detect(t.Context(), t.TempDir(), env)
+			if err != nil {
+				t.Skipf("Go %s cannot be downloaded: %v", version, err)
+			}
+			test(t, tc, p)
+		})
+	}
+}
+
+// release is that of the go command here, and the patch for it.
 func release(t *testing.T) (overlay.Toolchain, overlay.Patch) {
 	t.Helper()
 	p, err := Patch(os.DirFS("..")) // what package explore embeds
@@ -76,33 +108,15 @@ func TestPatchApplies(t *testing.T) {
 // TestReleasesApply applies the patch to every release it is for. What the
 // result does, TestReleases of package hunt shows.
 func TestReleasesApply(t *testing.T) {
-	if testing.Short() {
-		t.Skip("downloads toolchains")
-	}
-	p, err := Patch(os.DirFS(".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	versions := []string{"1.24.13", "1.25.7", "1.26.8", "1.27.4"}
-	if got := p.Max - p.Min + 1; got != len(versions) {
-		t.Errorf("the patch is for %d releases, and the test has %d", got, len(versions))
-	}
-	for _, version := range versions {
-		t.Run(version, func(t *testing.T) {
-			env, err := overlay.Select(nil, version)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tc, err := overlay.Detect(t.Context(), t.TempDir(), env)
-			if err != nil {
-				t.Skipf("Go %s cannot be downloaded: %v", version, err)
-			}
-			// In the user's cache: the copy of a downloaded GOROOT is made once.
-			if _, err := overlay.Generate(t.Context(), "", tc, p); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	eachRelease(t, func(t *testing.T, tc overlay.Toolchain, p overlay.Patch) {
+		if got := p.Max - p.Min + 1; got != len(versions) {
+			t.Errorf("the patch is for %d releases, and the test has %d", got, len(versions))
+		}
+		// In the user's cache: the copy of a downloaded GOROOT is made once.
+		if _, err := overlay.Generate(t.Context(), "", tc, p); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestEditsSayWhy(t *testing.T) {
@@ -198,7 +212,10 @@ func atomicPackage(t *testing.T, tc overlay.Toolchain) side {
 // TestAtomicSizes compares the tables of atomics.go with the declarations of
 // the release's sync/atomic.
 func TestAtomicSizes(t *testing.T) {
-	tc, _ := release(t)
+	eachRelease(t, atomicSizes)
+}
+
+func atomicSizes(t *testing.T, tc overlay.Toolchain, _ overlay.Patch) {
 	std := atomicPackage(t, tc)
 	bytes := func(name string) int64 {
 		fn, ok := std.Scope().Lookup(name).(*types.Func)
@@ -226,7 +243,10 @@ func TestAtomicSizes(t *testing.T) {
 // TestAtomicEntryPoints compares with the file of the release that ours
 // replaces, and with what our entry points jump to.
 func TestAtomicEntryPoints(t *testing.T) {
-	tc, _ := release(t)
+	eachRelease(t, atomicEntryPoints)
+}
+
+func atomicEntryPoints(t *testing.T, tc overlay.Toolchain, _ overlay.Patch) {
 	for arch := range assemblers {
 		asm := atomicsAsm(arch)
 		theirs := entries(read(t, filepath.Join(tc.Root, "src/runtime/race_"+arch+".s")))
@@ -252,7 +272,10 @@ func TestAtomicEntryPoints(t *testing.T) {
 
 // TestAtomicDeclarations compares the Go declarations of the entry points.
 func TestAtomicDeclarations(t *testing.T) {
-	tc, _ := release(t)
+	eachRelease(t, atomicDeclarations)
+}
+
+func atomicDeclarations(t *testing.T, tc overlay.Toolchain, _ overlay.Patch) {
 	std := atomicPackage(t, tc)
 	ours := check(t, "runtime", nil, map[string]any{"abi.go": atomicsABI()})
 	declared := map[string]bool{}
@@ -353,7 +376,10 @@ func declares(t *testing.T, name string, src any) declarations {
 // what the compiler, internal/race, programs and the rest of the runtime take
 // from that file has to be in ours, with the same parameters.
 func TestRaceFile(t *testing.T) {
-	tc, _ := release(t)
+	eachRelease(t, raceFile)
+}
+
+func raceFile(t *testing.T, tc overlay.Toolchain, _ overlay.Patch) {
 	src := filepath.Join(tc.Root, "src")
 	theirs := declares(t, filepath.Join(src, "runtime/race.go"), nil)
 	ours := declares(t, "race/race.go", nil)
