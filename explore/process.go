@@ -43,7 +43,8 @@ type process struct {
 	state  *os.ProcessState
 	killed string // why we ended it, if we did
 	pid    int
-	stolen uint64 // ns, see steal; of watch
+	usage  usage         // at the last look; this and stolen belong to watch
+	stolen time.Duration // see steal
 }
 
 const (
@@ -211,26 +212,41 @@ func (r *process) watch(done <-chan struct{}, cancel context.CancelCauseFunc, ti
 }
 
 // steal tells the process how long it has waited for a CPU that others had: a
-// limit of time shall not depend on what else the machine does. Without
-// scheduler statistics in /proc nothing is stolen.
+// limit of time shall not depend on what else the machine does. It is no more
+// than the time in which no thread of the process ran. Without scheduler
+// statistics in /proc nothing is stolen.
 func (r *process) steal() {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", r.pid))
-	var total uint64
+	now := usage{at: time.Now()}
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			continue // the thread has ended
 		}
 		if f := strings.Fields(string(text)); len(f) == 3 {
-			n, _ := strconv.ParseUint(f[1], 10, 64)
-			total += n
+			ran, _ := strconv.ParseInt(f[0], 10, 64)
+			waited, _ := strconv.ParseInt(f[1], 10, 64)
+			now.ran += time.Duration(ran)
+			now.waited += time.Duration(waited)
 		}
 	}
-	if total > r.stolen {
-		r.stolen = total
-		b := binary.NativeEndian.AppendUint64(nil, total)
+	last := r.usage
+	r.usage = now
+	if last.at.IsZero() {
+		return
+	}
+	idle := now.at.Sub(last.at) - (now.ran - last.ran)
+	if d := min(now.waited-last.waited, idle); d > 0 {
+		r.stolen += d
+		b := binary.NativeEndian.AppendUint64(nil, uint64(r.stolen))
 		_, _ = r.shared.WriteAt(b, int64(unsafe.Offsetof(wire.Header{}.Stolen))) // best effort
 	}
+}
+
+// usage is what the threads of a process have had of the CPUs.
+type usage struct {
+	at          time.Time
+	ran, waited time.Duration
 }
 
 // header reads the head of the shared file. It may be called while the
