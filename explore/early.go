@@ -112,15 +112,9 @@ func (s *Session) untimely() string {
 	return n + " failed only because a timer fired early, which is not reported (see --time)"
 }
 
-// misuse begins the messages of panics that are about concurrency, wherever
-// they happen.
-var misuse = []string{
-	"fatal error: ", "panic: send on closed channel", "panic: close of closed channel", "panic: close of nil channel", "panic: sync: ",
-}
-
 // untimely reports whether what ended t, in which a timer fired early, is the
-// test's own business: an assertion failed before, or the test itself panics,
-// and not because of how goroutines work together.
+// test's own business: an assertion failed before, or the panic is in a test
+// file, perhaps because something happened twice that happens once in a second.
 func (t *trace) untimely() bool {
 	if !slices.ContainsFunc(t.events, func(e event.Event) bool { return e.Kind == event.TimerFire && e.Flags&event.Early != 0 }) {
 		return false
@@ -134,13 +128,13 @@ func (t *trace) untimely() bool {
 	if strings.HasPrefix(t.crash.message, "fatal error: the program exits") {
 		return true
 	}
-	if slices.ContainsFunc(misuse, func(m string) bool { return strings.HasPrefix(t.crash.message, m) }) {
-		return false
-	}
 	frames := crashFrames(t.crash)
 	i := slices.IndexFunc(frames, func(f finding.Frame) bool { return !f.Plumbing() })
-	return i < 0 || strings.HasPrefix(frames[0].Func, "testing.") || strings.HasSuffix(frames[i].File, "_test.go")
+	return len(frames) > 0 && strings.HasPrefix(frames[0].Func, "testing.") || i >= 0 && strings.HasSuffix(frames[i].File, "_test.go")
 }
+
+// timingDependent begins a note about an early timer.
+const timingDependent = "timing-dependent: "
 
 // tellEarly says in f which timers fired early, and where.
 func (t *trace) tellEarly(f *finding.Finding) {
@@ -157,7 +151,7 @@ func (t *trace) tellEarly(f *finding.Finding) {
 				at = -1
 			}
 			text := t.timer(at) + " fires early" + between(f.Timeline, int64(i))
-			f.Notes = append(f.Notes, "timing-dependent: "+text)
+			f.Notes = append(f.Notes, timingDependent+text)
 		}
 	}
 }

@@ -16,12 +16,12 @@ var untimely = map[string]struct {
 	timer string // that fires early, as a note says; "" if none need to
 }{
 	"TestWrongFetch":   {finding.Leak, "the timer of time.After at wrong.go:19 fires early, "},
-	"TestWrongCall":    {finding.Leak, "the timer of context.WithTimeout at timers_test.go:28 fires early, "},
-	"TestWrongRun":     {finding.Deadlock, "the timer of context.WithTimeout at timers_test.go:34 fires early, "},
-	"TestWrongOnce":    {finding.Panic, "the timer of time.AfterFunc at wrong.go:54 fires early, "},
-	"TestWrongDone":    {finding.Panic, "the timer of time.AfterFunc at wrong.go:67 fires early, "},
-	"TestWrongHalf":    {finding.Torn, "the timer of time.After at wrong.go:88 fires early, "},
-	"TestWrongFlusher": {finding.Deadlock, "the timer of time.NewTicker at wrong.go:105 fires early, "},
+	"TestWrongCall":    {finding.Leak, "the timer of context.WithTimeout at wrong.go:26 fires early, "},
+	"TestWrongRun":     {finding.Deadlock, "the timer of context.WithTimeout at wrong.go:40 fires early, "},
+	"TestWrongOnce":    {finding.Panic, "the timer of time.AfterFunc at wrong.go:58 fires early, "},
+	"TestWrongDone":    {finding.Panic, "the timer of time.AfterFunc at wrong.go:71 fires early, "},
+	"TestWrongHalf":    {finding.Torn, "the timer of time.After at wrong.go:92 fires early, "},
+	"TestWrongFlusher": {finding.Deadlock, "the timer of time.NewTicker at wrong.go:109 fires early, "},
 	"TestWrongAlways":  {finding.Leak, ""},
 }
 

@@ -301,7 +301,11 @@ func (s *Session) hold(c candidate, f finding.Finding) {
 			s.held[i] = held{c, f}
 		}
 	case telling(f) > telling(s.held[i].f):
-		f.Notes = append(f.Notes, s.held[i].f.Notes...)
+		for _, n := range s.held[i].f.Notes {
+			if !strings.HasPrefix(n, timingDependent) { // which is about that proof
+				f.Notes = append(f.Notes, n)
+			}
+		}
 		also(&f, s.held[i].f)
 		s.held[i] = held{c, f}
 	default:

@@ -109,7 +109,7 @@ var lifeEdits = []overlay.Edit{
 }
 
 var timeEdits = []overlay.Edit{
-	{File: "runtime/time.go", In: "timer", Op: atEnd, Text: "isGhost bool\n",
+	{File: "runtime/time.go", In: "timer", Op: atEnd, Text: "isGhost, isTests bool\n",
 		Why: "a timer of the world's clock"},
 	{File: "runtime/time.go", In: "time_runtimeNow", Op: atStart, Text: "if ghostTimed() { return ghostWall() }",
 		Why: "virtual time"},

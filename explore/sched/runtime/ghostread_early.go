@@ -11,8 +11,9 @@ import "unsafe"
 // blocked on, which therefore is in no heap. The order of timers stays that of
 // their times: the clock jumps to the first one.
 //
-// The time that a test itself waits is never cut short, nor is what comes
-// after it: a test that sleeps says that by then all has gone quiet. Neither
+// The time that a test itself sets, or waits for, is never cut short, nor is
+// what comes after it: a test that sleeps says that by then all has gone quiet,
+// and one with a limit, that this is more than it takes. Neither
 // is that of an execution which has waited for something outside: that takes
 // as long as it takes.
 
@@ -68,7 +69,7 @@ func ghostOfferLook(t *timer) {
 		return
 	}
 	ghostTire()
-	if first, _ := ghostNextTimer(); first != 0 && first < t.when || ghostWaits(gp, gp.ghost.kind == gkSelect) {
+	if first, _ := ghostNextTimer(); first != 0 && first < t.when || t.isTests || ghostOwn(gp, gp.ghost.kind == gkSelect) {
 		return
 	}
 	if ghostFires(gp) {
@@ -101,7 +102,7 @@ func ghostFires(gp *g) bool {
 }
 
 // ghostNextTimer returns the time of the first timer of the heap, 0 if it has
-// none, and whether the test itself waits for one of that time. It takes
+// none, and whether one of that time is the test's own. It takes
 // O(timers) and leaves the heap as it is.
 func ghostNextTimer() (when int64, waited bool) {
 	heap := ghostTimers.heap
@@ -119,30 +120,34 @@ func ghostNextTimer() (when int64, waited bool) {
 	return when, false
 }
 
-// ghostAwaited reports whether t is not to fire early: the test itself waits
-// for it, or it is the deadline of a connection.
+// ghostAwaited reports whether t is not to fire early: a test has set it, or
+// waits for it, or it is the deadline of a connection.
 func ghostAwaited(t *timer) bool {
-	if gp, ok := t.arg.(*g); ok {
-		return gp.timer == t && ghostWaits(gp, false)
+	switch arg := t.arg.(type) {
+	case *g:
+		return arg.timer == t && ghostOwn(arg, false)
+	case *pollDesc:
+		return true // its other end takes its time
 	}
-	if _, ok := t.arg.(*pollDesc); ok {
-		return true // of a connection, whose other end takes its time
+	if t.isTests {
+		return true
 	}
 	if !t.isChan {
 		return false
 	}
 	for sg := t.hchan().recvq.first; sg != nil; sg = sg.next {
-		if ghostWaits(sg.g, sg.isSelect) {
+		if ghostOwn(sg.g, sg.isSelect) {
 			return true
 		}
 	}
 	return false
 }
 
-// ghostWaits reports whether gp, which sleeps, receives, or is in a select,
-// stands in a test's own lines: of a test file, and, in a select, where a
-// limit for other work is most often meant, of a test function.
-func ghostWaits(gp *g, sel bool) bool {
+// ghostOwn reports whether what gp does now is the test's own: it stands in a
+// test file and, if so asked, in a test function, or in a function literal of
+// one. Helpers may be the program itself, in a small one; but who sleeps or
+// receives in a test file waits for all to go quiet. It runs on g0.
+func ghostOwn(gp *g, inTest bool) bool {
 	var pcs [16]uintptr
 	n := gcallers(gp, 0, pcs[:])
 	for _, pc := range pcs[:n] {
@@ -151,24 +156,25 @@ func ghostWaits(gp *g, sel bool) bool {
 			continue
 		}
 		name := funcname(f)
-		if ghostHasPrefix(name, "runtime.") || ghostHasPrefix(name, "time.") {
+		if ghostHasPrefix(name, "runtime.") || ghostHasPrefix(name, "time.") || ghostHasPrefix(name, "context.") {
 			continue
 		}
 		file, _ := funcline1(f, pc-1, false)
 		const suffix = "_test.go"
-		return len(file) > len(suffix) && file[len(file)-len(suffix):] == suffix && (!sel || ghostTestFunc(name))
+		return len(file) > len(suffix) && file[len(file)-len(suffix):] == suffix && (!inTest || ghostTestFunc(name))
 	}
 	return false
 }
 
-// ghostTestFunc reports whether name is that of a test function, or of a
-// function literal in one.
+// ghostTestFunc reports whether name is that of a test function or method, or
+// of a function literal in one or in the initialisation of a package, where
+// frameworks have them.
 func ghostTestFunc(name string) bool {
 	for i := len(name) - 1; i >= 0 && name[i] != '/'; i-- {
 		if name[i] != '.' {
 			continue
 		}
-		for _, p := range [...]string{"Test", "Fuzz", "Benchmark", "Example"} {
+		for _, p := range [...]string{"Test", "Fuzz", "Benchmark", "Example", "init.", "glob."} {
 			if ghostHasPrefix(name[i+1:], p) {
 				return true
 			}

@@ -403,6 +403,9 @@ func ghostTimerSet(t *timeTimer, pc uintptr) {
 
 // ghostTimerMade notes whose timer t is.
 func ghostTimerMade(t *timer, pc uintptr) {
+	if ghost.early && ghostMine() {
+		systemstack(func() { t.isTests = ghostOwn(getg().m.curg, true) })
+	}
 	if ghost.capture && ghostMine() {
 		ghostLog(gkTimerSet, getg().ghost.id, uintptr(unsafe.Pointer(t)), 0, pc, 0)
 	}

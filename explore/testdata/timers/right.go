@@ -23,6 +23,8 @@ func fetch(work func() int) (int, error) {
 
 // run waits for a worker that looks whether somebody listens.
 func run(ctx context.Context, work func() int) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	result := make(chan int)
@@ -88,6 +90,8 @@ func (c *ticker) Stop() {
 
 // retry tries again, later and later.
 func retry(ctx context.Context, try func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	for d := time.Millisecond; ; d *= 2 {
 		if try() {
 			return nil
@@ -105,6 +109,25 @@ func poll(flag *atomic.Bool) {
 	for !flag.Load() {
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// every calls f each second, until it is stopped.
+func every(f func()) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			t := time.NewTimer(time.Second)
+			select {
+			case <-t.C:
+				f()
+			case <-end:
+				t.Stop()
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }
 
 // debounce calls f once after the last of many calls.

@@ -24,17 +24,9 @@ func TestWrongFetch(t *testing.T) {
 	}
 }
 
-func TestWrongCall(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	defer cancel()
-	callLeaks(ctx, work)
-}
+func TestWrongCall(t *testing.T) { callLeaks(t.Context(), work) }
 
-func TestWrongRun(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	defer cancel()
-	runStuck(ctx, work)
-}
+func TestWrongRun(t *testing.T) { runStuck(t.Context(), work) }
 
 func TestWrongOnce(t *testing.T) { onceTooOften(work) }
 
@@ -61,9 +53,7 @@ func TestRightFetch(t *testing.T) {
 }
 
 func TestRightRun(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	defer cancel()
-	if err := run(ctx, work); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := run(t.Context(), work); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }
@@ -77,13 +67,11 @@ func TestRightTicker(t *testing.T) {
 }
 
 func TestRightRetry(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	var n atomic.Int64
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			retry(ctx, func() bool { return n.Add(1) > 5 })
+			retry(t.Context(), func() bool { return n.Add(1) > 5 })
 		})
 	}
 	wg.Wait()
@@ -220,5 +208,42 @@ func TestOwnSilence(t *testing.T) {
 	mu.Lock()
 	c.Broadcast()
 	mu.Unlock()
+	<-done
+}
+
+// A limit against waiting for ever, whose error nobody looks at.
+func TestOwnLimit(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var mu sync.Mutex
+	c := sync.NewCond(&mu)
+	ready, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		mu.Lock()
+		defer mu.Unlock()
+		work()
+		close(ready)
+		c.Wait()
+	}()
+	waitFor(ctx, ready)
+	mu.Lock()
+	c.Signal()
+	mu.Unlock()
+	<-done
+}
+
+func waitFor(ctx context.Context, c chan struct{}) {
+	select {
+	case <-c:
+	case <-ctx.Done():
+	}
+}
+
+// What comes once a second comes once.
+func TestOwnTwice(t *testing.T) {
+	done := make(chan struct{})
+	stop := every(func() { close(done) })
+	defer stop()
 	<-done
 }

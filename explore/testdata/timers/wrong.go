@@ -23,6 +23,8 @@ func fetchLeaks(work func() int) (int, error) {
 
 // callLeaks does the same with a context.
 func callLeaks(ctx context.Context, work func() int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
 	result := make(chan int)
 	go func() { result <- work() }()
 	select {
@@ -35,6 +37,8 @@ func callLeaks(ctx context.Context, work func() int) (int, error) {
 
 // runStuck waits for a worker that nobody listens to any more.
 func runStuck(ctx context.Context, work func() int) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	result := make(chan int)
