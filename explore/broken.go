@@ -166,6 +166,6 @@ func (s *Session) historyFinding(t *trace, tl *timelineBuilder, records []wire.R
 	}
 	f.Pos = place(f.Evidence[0])
 	f.Evidence = append(f.Evidence, tl.switches(lastSwitches, end)...)
-	f.Fingerprint = finding.Fingerprint("history", s.program.Package, s.test, records[0].Get("name"), records[0].Get("op"))
+	f.Fingerprint = finding.Fingerprint("history", s.program.Package, s.test, records[0].Get("name"))
 	return f
 }

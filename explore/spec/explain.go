@@ -13,9 +13,9 @@ import (
 // violation is what is wrong with a history, in words.
 type violation struct {
 	undecided bool
-	title     string // which answer is wrong, and why; "" if none is
+	found     bool
+	title     string // which answer is wrong, and why
 	message   string // the operations that contradict each other, a line each
-	culprit   string // the name of the operation that answered, without arguments
 	ops       []evidence
 }
 
@@ -29,24 +29,20 @@ type evidence struct {
 
 // explain says which operations contradict each other, and which of their
 // answers is wrong. others are the histories of other keys.
-func (p *part[S, In, Out]) explain(others []*part[S, In, Out], tell bool) violation {
+func (p *part[S, In, Out]) explain(others []*part[S, In, Out]) violation {
 	q := p.problem()
 	q.Limit = coreLimit
 	core := q.Core()
 	if core == nil {
-		return violation{undecided: true}
+		return violation{found: true, title: fmt.Sprintf("no order explains its %d operations; which of them contradict each other takes too long to find out", len(p.ops))}
 	}
 	c := p.culprit(q, core)
-	op := p.ops[c]
-	v := violation{culprit: word(op.name)}
-	if !tell {
-		return v
-	}
+	v := violation{found: true}
 	var rival int
 	v.title, rival = p.reason(q, core, c, others)
 	v.message = p.table(core.Ops, c)
 	if r := p.right(q, core, c); len(r) > 0 {
-		v.message += fmt.Sprintf("\n%s should have returned %s.", op.name, strings.Join(r, " or "))
+		v.message += fmt.Sprintf("\n%s should have returned %s.", p.ops[c].name, strings.Join(r, " or "))
 	}
 	if n := len(p.ops) - len(core.Ops); n > 0 {
 		v.message += "\n" + plural(n, "other operation makes no difference to that, whenever it happened.", "other operations make no difference to that, whenever they happened.")
@@ -367,12 +363,6 @@ func (p *part[S, In, Out]) text(i int) string {
 		return op.name
 	}
 	return fmt.Sprintf("%s returned %v", op.name, op.out)
-}
-
-// word is the name of an operation without its arguments.
-func word(name string) string {
-	w, _, _ := strings.Cut(name, "(")
-	return strings.TrimSpace(w)
 }
 
 func plural(n int, one, many string) string {

@@ -132,7 +132,7 @@ func Reason(r int) string {
 // one for each operation that has a part in it.
 const (
 	InvariantReport = "invariant" // name
-	OrderReport     = "order"     // name of the object, name of the operation
+	OrderReport     = "order"     // name of the object
 	UndecidedReport = "undecided" // name of the object
 	SpecSaid        = "said"      // title, message
 	SpecOp          = "op"        // g, first, last, name, text, role

@@ -265,6 +265,7 @@ func (l *loop) search() {
 		complain(err.Error())
 		return
 	}
+	l.files = files{} // the tickets are not the test's
 	l.alone = j.First == 1 || j.Fresh
 	if j.Oracle {
 		if err := l.oracle.open(j); err != nil {
