@@ -13,6 +13,7 @@ import (
 	"github.com/ghostread/ghostread/explore"
 	"github.com/ghostread/ghostread/explore/build"
 	"github.com/ghostread/ghostread/explore/overlay"
+	"github.com/ghostread/ghostread/internal/exploretest"
 )
 
 // oracleBuild builds the tests in dir with both race detectors, and returns
@@ -38,20 +39,9 @@ func oracleBuild(t *testing.T, dir string) (explore.Program, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := build.Config{Dir: dir, Overlay: o, Cache: t.TempDir(), Oracle: true}
-	list, err := build.List(ctx, c, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := build.Build(ctx, c, list.Packages[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	suite, err := build.Tests(ctx, b, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return explore.Program{Path: b.File, Package: b.Package.ImportPath, Dir: b.Dir, Env: b.Env, Oracle: true}, suite.Tests
+	p, suite := exploretest.Build(t, build.Config{Dir: dir, Overlay: o, Cache: t.TempDir(), Oracle: true})
+	p.Oracle = true
+	return p, suite.Tests
 }
 
 // crossCheck compares the detectors in executions of each test, and fails for
