@@ -111,11 +111,17 @@ func TestSpreadSlices(t *testing.T) {
 // the same with two processes.
 func TestSpreadFaulty(t *testing.T) {
 	p, _ := compile(t, "testdata/worlds")
-	for _, test := range []string{"TestPanic", "TestFailure", "TestDeadlock", "TestLeak", "TestRaceOnField", "TestAlwaysFails", "TestSkipped"} {
-		t.Run(test, func(t *testing.T) {
+	for _, tt := range []struct {
+		test  string
+		total uint64
+	}{
+		{"TestPanic", 250}, // a process for each panic
+		{"TestFailure", 600}, {"TestDeadlock", 600}, {"TestLeak", 600}, {"TestRaceOnField", 600}, {"TestAlwaysFails", 600}, {"TestSkipped", 600},
+	} {
+		t.Run(tt.test, func(t *testing.T) {
 			o := explore.Options{Strategy: "mix", Seed: 5, Wall: wall}
-			want, _ := spread(t, p, test, o, 1, 600, 0, 0)
-			got, _ := spread(t, p, test, o, 2, 600, 0, 0)
+			want, _ := spread(t, p, tt.test, o, 1, tt.total, 0, 0)
+			got, _ := spread(t, p, tt.test, o, 2, tt.total, 0, 0)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("seed %d, two processes (-one process +two):\n%s", o.Seed, diff)
 			}
