@@ -26,7 +26,7 @@ func (w *waits) cycleHint(c []int32) string {
 	var locks, others, groups []string
 	reads, once := false, false
 	for i, id := range c {
-		g := w.goroutine(id)
+		g := w.left[id]
 		name, _, _ := strings.Cut(w.name(g.obj), " #")
 		switch {
 		case strings.HasPrefix(name, "0x"):
@@ -111,11 +111,12 @@ func (w *waits) looksFirst(g *goroutine, name string) bool {
 
 // condHint goes by the last signals that there were.
 func (w *waits) condHint(g *goroutine) string {
-	for i := len(w.t.events) - 1; i >= 0; i-- {
+	for i, left := len(w.t.events)-1, 4; i >= 0 && left > 0; i-- {
 		e := &w.t.events[i]
 		if e.Addr != g.obj || e.Kind != event.CondSignal && e.Kind != event.CondBroadcast {
 			continue
 		}
+		left--
 		switch how := w.woken(i); {
 		case strings.Contains(how, fmt.Sprintf("G%d, who waited again", g.id)):
 			return "change what is waited for first, under the lock, and signal after that"

@@ -95,8 +95,12 @@ const (
 func (w *waits) history(g *goroutine, n need) string {
 	var order []int32
 	steps := map[int32][]int{}
+	did := map[int32][]event.Kind{}
 	for i := range w.t.events {
 		e := &w.t.events[i]
+		if e.Addr == n.addr && slices.Contains(n.kinds, e.Kind) && !slices.Contains(did[e.G], e.Kind) {
+			did[e.G] = append(did[e.G], e.Kind)
+		}
 		if e.Addr != n.addr || e.Kind < event.ChanSend || e.Kind > event.CondBroadcast || e.G == 0 || !w.of(i) {
 			continue
 		}
@@ -109,7 +113,7 @@ func (w *waits) history(g *goroutine, n need) string {
 		steps[e.G] = append(steps[e.G], i)
 	}
 	for id := range w.exits {
-		if !slices.Contains(order, id) && w.never(id, n) != "" {
+		if !slices.Contains(order, id) && w.never(id, n, did[id]) != "" {
 			order = append(order, id)
 		}
 	}
@@ -124,7 +128,7 @@ func (w *waits) history(g *goroutine, n need) string {
 			}
 		}
 		if end := w.ended(id); end != "" {
-			if never := w.never(id, n); never != "" {
+			if never := w.never(id, n, did[id]); never != "" {
 				end += never
 			} else if len(list) > 0 && w.passedBy(list[len(list)-1], n) {
 				end += " " + n.fail
@@ -390,8 +394,9 @@ func (w *waits) ended(id int32) string {
 }
 
 // never tells of what n asks for that stands in the function in which a
-// goroutine ended, and that it did not come to. It is "" if there is none.
-func (w *waits) never(id int32, n need) string {
+// goroutine ended, and that it did not come to: did are those of n.kinds that
+// it did. It is "" if there is none.
+func (w *waits) never(id int32, n need, did []event.Kind) string {
 	i, ok := w.exits[id]
 	if !ok {
 		return ""
@@ -404,7 +409,7 @@ func (w *waits) never(id int32, n need) string {
 		return ""
 	}
 	for k := len(n.words) - 1; k >= 0; k-- {
-		if slices.ContainsFunc(w.t.events, func(e event.Event) bool { return e.G == id && e.Addr == n.addr && e.Kind == n.kinds[k] }) {
+		if slices.Contains(did, n.kinds[k]) {
 			continue
 		}
 		if line, ok := w.t.source.inFunction(f, n.name, n.words[k]); ok {

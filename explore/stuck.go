@@ -42,7 +42,7 @@ func (s *Session) deadlockFinding(ctx context.Context, t *trace) (finding.Findin
 		cycles = append(cycles, c)
 		for i, id := range c {
 			next := c[(i+1)%len(c)]
-			w.tell(&f, tl, w.goroutine(id), next)
+			w.tell(&f, tl, w.left[id], next)
 			f.Waits[len(f.Waits)-1].Cycle = true
 			told[id] = true
 		}
@@ -196,7 +196,7 @@ func (w *waits) nobody(g *goroutine) string {
 func (w *waits) round(c []int32) string {
 	s := "the cycle: "
 	for i, id := range c {
-		s += fmt.Sprintf("G%d waits for G%d (%s), ", id, c[(i+1)%len(c)], w.what(w.goroutine(id)))
+		s += fmt.Sprintf("G%d waits for G%d (%s), ", id, c[(i+1)%len(c)], w.what(w.left[id]))
 	}
 	return strings.TrimSuffix(s, ", ")
 }
@@ -272,7 +272,7 @@ func (w *waits) title(cycles [][]int32, roots []*goroutine) string {
 	things := func(ids []int32) string {
 		var list []string
 		for _, id := range ids {
-			name, _, _ := strings.Cut(w.what(w.goroutine(id)), " #")
+			name, _, _ := strings.Cut(w.what(w.left[id]), " #")
 			list = append(list, name)
 		}
 		slices.Sort(list)
@@ -280,7 +280,7 @@ func (w *waits) title(cycles [][]int32, roots []*goroutine) string {
 	}
 	switch {
 	case len(cycles) > 0 && len(cycles[0]) == 1:
-		g := w.goroutine(cycles[0][0])
+		g := w.left[cycles[0][0]]
 		return "a goroutine waits for itself: it " + noAddress(w.waitText(g)) + ", which it holds"
 	case len(cycles) > 0:
 		return fmt.Sprintf("%d goroutines wait for each other, for %s", len(cycles[0]), noAddress(things(cycles[0])))
@@ -370,7 +370,7 @@ func (s *Session) leakFinding(ctx context.Context, t *trace, g goroutine) (findi
 	}
 	tl := newTimeline(t, show)
 	w := newWaits(t)
-	left := w.goroutine(g.id)
+	left := w.left[g.id]
 	f := finding.Finding{Kind: finding.Leak, Title: "a goroutine is left behind: it " + noAddress(w.waitText(left)) + ", and nobody is left to end that"}
 	next := int32(0)
 	if list := w.wakers[g.id]; len(list) > 0 {

@@ -18,7 +18,7 @@ import (
 type waits struct {
 	t       *trace
 	waiting []*goroutine // those of the program first, then by id
-	left    map[int32]bool
+	left    map[int32]*goroutine
 	held    map[uint64][]holder
 	names   map[uint64]string
 	exits   map[int32]int // goroutine -> its Exit
@@ -38,7 +38,7 @@ type waker struct {
 // newWaits reads the log of t, whose events have been named.
 func newWaits(t *trace) *waits {
 	w := &waits{
-		t: t, held: t.holders(), left: map[int32]bool{}, names: map[uint64]string{}, exits: map[int32]int{},
+		t: t, held: t.holders(), left: map[int32]*goroutine{}, names: map[uint64]string{}, exits: map[int32]int{},
 		last: map[int32]int{}, group: map[int32]uint64{}, wakers: map[int32][]waker{}, shown: map[string]int{},
 	}
 	added := map[int32]uint64{} // goroutine -> the WaitGroup it added to last
@@ -66,7 +66,7 @@ func newWaits(t *trace) *waits {
 	}
 	for i := range t.goroutines {
 		g := &t.goroutines[i]
-		w.left[g.id] = true
+		w.left[g.id] = g
 		if g.reason == "sync.Cond.Wait" {
 			w.condWait(g)
 		}
@@ -219,13 +219,17 @@ func (w *waits) since(addr uint64, h holder) string {
 	return s
 }
 
+// maxWaiting bounds who is looked at for each that waits, and where cycles are
+// looked for: a thousand goroutines wait in few ways.
+const maxWaiting = 100
+
 // wakersOf returns those who wait and could end the wait of g.
 func (w *waits) wakersOf(g *goroutine) (list []waker) {
 	if isLock(g.kind) && methodOf(w.t, g) != "Wait" {
 		return w.lockers(g)
 	}
 	for _, n := range w.needs(g) {
-		for _, x := range w.waiting {
+		for _, x := range w.waiting[:min(len(w.waiting), maxWaiting)] {
 			if x == g || slices.ContainsFunc(list, func(k waker) bool { return k.g == x.id }) {
 				continue
 			}
@@ -263,7 +267,7 @@ func (w *waits) lockers(g *goroutine) (list []waker) {
 	once := methodOf(w.t, g) == "Do"
 	reading := g.kind == event.RLock
 	for _, h := range w.held[g.obj] {
-		if !w.left[h.g] || reading && h.read {
+		if w.left[h.g] == nil || reading && h.read {
 			continue
 		}
 		text := "which G%d holds"
@@ -294,7 +298,7 @@ func (w *waits) lockers(g *goroutine) (list []waker) {
 // the first; nil if there is none among those that are not in skip. Of several
 // it is the shortest through the first goroutine of w.waiting that is in one.
 func (w *waits) cycle(skip map[int32]bool) []int32 {
-	for _, g := range w.waiting {
+	for _, g := range w.waiting[:min(len(w.waiting), maxWaiting)] {
 		if skip[g.id] {
 			continue
 		}
@@ -325,10 +329,6 @@ func (w *waits) cycle(skip map[int32]bool) []int32 {
 func (w *waits) waker(a, b int32) waker {
 	list := w.wakers[a]
 	return list[slices.IndexFunc(list, func(k waker) bool { return k.g == b })]
-}
-
-func (w *waits) goroutine(id int32) *goroutine {
-	return w.waiting[slices.IndexFunc(w.waiting, func(g *goroutine) bool { return g.id == id })]
 }
 
 // holds says what g holds, with where it got it; "" if that is nothing.

@@ -289,6 +289,9 @@ func (l *loop) search() {
 		}
 		l.take(made)
 		if n == lockstepAt && (j.Strategy == wire.Auto || j.Strategy == "mix") {
+			if m, ok := l.strategy.(*strategy.Mix); ok {
+				m.Skip(1) // the others stay what they are
+			}
 			l.strategy, l.watch = new(lockstep), true
 			l.systematic(wire.Lockstep)
 		}
