@@ -103,6 +103,7 @@ Exit status: 0 clean, 1 found, 2 could not run, 3 unknown.`,
 		newHunt(s),
 		newExplore(s),
 		newReplay(s),
+		newInspect(),
 		newLab(s),
 		newExplain(),
 		newVersion(),
@@ -113,7 +114,7 @@ Exit status: 0 clean, 1 found, 2 could not run, 3 unknown.`,
 
 // planned are commands that people will look for because the documentation
 // draws them in the picture.
-var planned = []string{"vet", "inspect", "trace", "blame", "check", "canary"}
+var planned = []string{"vet", "trace", "blame", "check", "canary"}
 
 // knownCommand rejects the first argument that is no command, and says what
 // may have been meant.

@@ -1,0 +1,226 @@
+package inspect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/ghostread/ghostread/internal/gobinary"
+)
+
+// Target is a program whose memory can be read. Its methods must not be called
+// concurrently.
+type Target struct {
+	Image *gobinary.Image
+	Name  string // "process 4321"
+
+	bias uint64 // what to add to a linked address
+	mem  *cache
+	raw  memory
+	heap heap
+}
+
+// heap is what the runtime keeps of its spans (runtime/mheap.go).
+type heap struct {
+	spans []span // in use, by address
+	last  int
+}
+
+type span struct {
+	base, end uint64
+	elem      uint64 // bytes of an object
+	n         uint64 // objects
+	free      uint64 // index of the first that may be free
+	alloc     uint64 // address of a bitmap of the others; a set bit is an object
+	noscan    bool
+	large     uint64 // type descriptor, of a large object; 0 if unknown
+}
+
+// layout reads fields of a struct by name.
+type layout struct {
+	t   *gobinary.Type
+	err error
+}
+
+func (t *Target) layout(name string) layout {
+	if typ, ok := t.Image.Type(name); ok {
+		return layout{t: typ}
+	}
+	return layout{t: &gobinary.Type{Name: name}, err: fmt.Errorf("%s (%s): its DWARF has no type %s", t.Image.Path, t.Image.Version, name)}
+}
+
+// need returns a field's place; the first that is missing, or lies outside of
+// the struct, becomes l.err.
+func (l *layout) need(name string) gobinary.Field {
+	f, ok := l.t.Field(name)
+	switch {
+	case l.err != nil:
+	case !ok:
+		l.err = fmt.Errorf("struct %s has no field %s: this Go release is not known to ghostread", l.t.Name, name)
+	case l.t.Size > maxStruct || f.Offset < 0 || f.Type.Size <= 0 || f.Type.Size > l.t.Size || f.Offset > l.t.Size-f.Type.Size:
+		l.err = fmt.Errorf("the DWARF says that %s, of %d bytes, has %d bytes of %s at %d: it is damaged", l.t.Name, l.t.Size, f.Type.Size, name, f.Offset)
+	}
+	if !ok || l.err != nil {
+		f.Type = &gobinary.Type{}
+	}
+	return f
+}
+
+// maxStruct bounds the structs of the runtime. A group of the largest keys and
+// elements that are kept in a map has 2 KB, mheap has some hundred KB.
+const maxStruct = 1 << 24
+
+// probe looks whether the memory is that of the image: the version string of
+// the runtime has to be there.
+func (t *Target) probe() error {
+	v, ok := t.Image.Global("runtime.buildVersion")
+	if !ok {
+		return fmt.Errorf("%s: its DWARF has no runtime.buildVersion", t.Image.Path)
+	}
+	header := make([]byte, 16)
+	if err := t.raw.read([][]byte{header}, []uint64{v.Addr + t.bias}); err != nil {
+		return fmt.Errorf("%s: %w", t.Name, err)
+	}
+	n := min(u64(header, 8), 256)
+	text := make([]byte, n)
+	if n > 0 {
+		if err := t.raw.read([][]byte{text}, []uint64{u64(header, 0)}); err != nil {
+			return fmt.Errorf("%s: %w", t.Name, err)
+		}
+	}
+	if string(text) != t.Image.Version {
+		return fmt.Errorf("%s does not run %s: where that has its version, %s, is %q; give the executable that it runs with --exe", t.Name, t.Image.Path, t.Image.Version, text)
+	}
+	return nil
+}
+
+// refresh forgets what was read of the target and reads its list of spans.
+func (t *Target) refresh() error {
+	if err := t.raw.refresh(); err != nil {
+		return err
+	}
+	t.mem = newCache(t.raw)
+	return t.readSpans()
+}
+
+// Constants of runtime/mheap.go, Go 1.20 to 1.27.
+const (
+	spanInUse = 1
+	noscanBit = 1
+	pageBytes = 8192
+	maxSpans  = 1 << 26 // 512 GB in spans of one page
+)
+
+// readSpans reads the list of spans.
+func (t *Target) readSpans() error {
+	mheap, ok := t.Image.Global("runtime.mheap_")
+	if !ok {
+		return fmt.Errorf("%s: its DWARF has no runtime.mheap_", t.Image.Path)
+	}
+	h := layout{t: mheap.Type}
+	all := h.need("allspans")
+	s := t.layout("runtime.mspan")
+	start, pages, elem, n := s.need("startAddr"), s.need("npages"), s.need("elemsize"), s.need("nelems")
+	state, class, free, alloc := s.need("state"), s.need("spanclass"), s.need("freeindex"), s.need("allocBits")
+	if h.err != nil {
+		return h.err
+	}
+	if s.err != nil {
+		return s.err
+	}
+	large, hasLarge := s.t.Field("largeType")
+	hasLarge = hasLarge && large.Offset >= 0 && large.Offset <= s.t.Size-8
+	for _, f := range []gobinary.Field{start, pages, elem, alloc} {
+		if f.Type.Size != 8 {
+			return fmt.Errorf("the DWARF says that %s of runtime.mspan has %d bytes: it is damaged", f.Name, f.Type.Size)
+		}
+	}
+	if all.Type.Size != 24 {
+		return fmt.Errorf("the DWARF says that allspans of runtime.mheap has %d bytes: it is damaged", all.Type.Size)
+	}
+	header := t.mem.bytes(mheap.Addr+t.bias+uint64(all.Offset), 24)
+	if header == nil {
+		return fmt.Errorf("%s: the list of spans cannot be read", t.Name)
+	}
+	at, count := u64(header, 0), u64(header, 8)
+	if count > maxSpans {
+		return fmt.Errorf("%s: a heap of %d spans, more than there can be", t.Name, count)
+	}
+	t.heap = heap{}
+	for i := range count {
+		p, ok := t.mem.word(at + 8*i)
+		if !ok {
+			return fmt.Errorf("%s: the list of spans ends after %d of %d", t.Name, i, count)
+		}
+		b := t.mem.bytes(p, int(s.t.Size))
+		if b == nil || u8(b, state.Offset) != spanInUse {
+			continue // freed meanwhile, a stack, or not a span any more
+		}
+		sp := span{
+			base: u64(b, start.Offset), elem: u64(b, elem.Offset), n: number(b, n.Offset, n.Type.Size),
+			free: number(b, free.Offset, free.Type.Size), alloc: u64(b, alloc.Offset), noscan: u8(b, class.Offset)&noscanBit != 0,
+		}
+		size := u64(b, pages.Offset) * pageBytes
+		if sp.end = sp.base + size; sp.end < sp.base || sp.elem == 0 || sp.n > size/sp.elem {
+			continue // torn
+		}
+		if hasLarge {
+			sp.large = u64(b, large.Offset)
+		}
+		t.heap.spans = append(t.heap.spans, sp)
+	}
+	slices.SortFunc(t.heap.spans, func(a, b span) int { return cmp.Compare(a.base, b.base) })
+	return nil
+}
+
+// span returns the span that has addr, nil if none is in use there. It takes
+// O(log spans) time.
+func (h *heap) span(addr uint64) *span {
+	if h.last < len(h.spans) {
+		if s := &h.spans[h.last]; s.base <= addr && addr < s.end {
+			return s
+		}
+	}
+	lo, hi := 0, len(h.spans)
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if h.spans[mid].end <= addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(h.spans) || addr < h.spans[lo].base {
+		return nil
+	}
+	h.last = lo
+	return &h.spans[lo]
+}
+
+// object returns where the object around addr begins and ends; ok is false if
+// there is none on the heap.
+func (h *heap) object(addr uint64) (base, end uint64, ok bool) {
+	s := h.span(addr)
+	if s == nil {
+		return 0, 0, false
+	}
+	i := (addr - s.base) / s.elem
+	if i >= s.n {
+		return 0, 0, false
+	}
+	base = s.base + i*s.elem
+	return base, base + s.elem, true
+}
+
+// mallocHeader is how many bytes in front of some objects have their type (Go
+// 1.22 and later).
+const mallocHeader = 8
+
+// size returns the bytes that the allocation at addr takes, and n where it is
+// not on the heap.
+func (h *heap) size(addr, n uint64) uint64 {
+	if base, end, ok := h.object(addr); ok && (base == addr || base+mallocHeader == addr) {
+		return end - base
+	}
+	return n
+}

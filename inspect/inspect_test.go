@@ -1,0 +1,384 @@
+package inspect
+
+import (
+	"bufio"
+	"debug/elf"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// releases are those whose programs are looked at, oldest first: classic maps
+// up to 1.23, Swiss maps after that.
+var releases = []string{"1.20.14", "1.21.13", "1.22.12", "1.23.12", "1.24.13", "1.25.7", "", "1.27.4"}
+
+// minor returns the second number of a release; "" is the one of this test.
+func minor(t *testing.T, release string) int {
+	t.Helper()
+	if release == "" {
+		release = strings.TrimPrefix(runtime.Version(), "go")
+	}
+	n, err := strconv.Atoi(strings.Split(release, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// build builds the program in testdata/planted with a release of Go.
+func build(t *testing.T, release string, env []string, flags ...string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("processes are read on linux/amd64")
+	}
+	env = append(os.Environ(), env...)
+	if release != "" {
+		env = append(env, "GOTOOLCHAIN=go"+release)
+	}
+	version := exec.Command("go", "version")
+	version.Env = env
+	if out, err := version.CombinedOutput(); err != nil {
+		t.Skipf("Go %s cannot be had: %s", release, out)
+	}
+	exe := filepath.Join(t.TempDir(), "planted")
+	cmd := exec.Command("go", append([]string{"build", "-o", exe}, append(flags, ".")...)...)
+	cmd.Dir, cmd.Env = "testdata/planted", env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return exe
+}
+
+// start runs a program until the test ends, and returns its first line.
+func start(t *testing.T, exe string, args ...string) (pid int, line []byte) {
+	t.Helper()
+	cmd := exec.Command(exe, args...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		io.Copy(io.Discard, out)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the program ended with %v", err)
+		}
+	})
+	line, err = bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd.Process.Pid, line
+}
+
+type planted struct {
+	Plants []struct {
+		Owner, Type          string
+		Entries, Maps, Since int
+	}
+	InUse uint64
+}
+
+// TestPlanted looks for the maps of a program that says which it has, with
+// every release and with flags that change how a program lies in memory.
+func TestPlanted(t *testing.T) {
+	type build_ struct {
+		name, release string
+		env, flags    []string
+	}
+	var builds []build_
+	for _, r := range releases {
+		builds = append(builds, build_{name: "go" + r, release: r})
+	}
+	builds = append(builds,
+		build_{name: "pie", flags: []string{"-buildmode=pie"}},
+		build_{name: "uncompressed DWARF", flags: []string{"-ldflags=-compressdwarf=false"}},
+		build_{name: "noswissmap", release: "1.24.13", env: []string{"GOEXPERIMENT=noswissmap"}},
+		build_{name: "without optimization", flags: []string{"-gcflags=-N -l"}},
+	)
+	for _, b := range builds {
+		t.Run(b.name, func(t *testing.T) {
+			exe := build(t, b.release, b.env, b.flags...)
+			pid, line := start(t, exe)
+			var want planted
+			if err := json.Unmarshal(line, &want); err != nil {
+				t.Fatal(err)
+			}
+			target, err := Attach(pid, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := target.Census()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Torn != 0 {
+				t.Errorf("%d maps are torn, in a program that waits", c.Torn)
+			}
+			if off := float64(c.Heap)/float64(want.InUse) - 1; off < -0.01 || off > 0.01 {
+				t.Errorf("heap in use: got %d bytes, the runtime says %d", c.Heap, want.InUse)
+			}
+			for _, p := range want.Plants {
+				if p.Since > minor(t, b.release) {
+					continue
+				}
+				i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
+				if i < 0 {
+					t.Errorf("%s %s is not found", p.Owner, p.Type)
+					continue
+				}
+				if g := c.Groups[i]; g.Maps != p.Maps || g.Entries != uint64(p.Entries) {
+					t.Errorf("%s: got %d maps with %d entries, want %d with %d", p.Owner, g.Maps, g.Entries, p.Maps, p.Entries)
+				}
+			}
+			checkWaste(t, c, minor(t, b.release) < 24 || b.name == "noswissmap")
+			if t.Failed() {
+				for _, g := range c.Groups {
+					t.Logf("%s  %s: %d maps, %d entries", g.Owner, g.Type, g.Maps, g.Entries)
+				}
+				t.Log(c.Lost)
+			}
+		})
+	}
+}
+
+// checkWaste looks at what is known of the map that was large once.
+func checkWaste(t *testing.T, c *Census, classic bool) {
+	t.Helper()
+	for _, g := range c.Groups {
+		switch g.Owner {
+		case "main.shrunk":
+			if g.Slots < 50_000 || g.Waste < 50_000*16 || g.Bytes < g.Waste || g.Advice() != "" && !strings.Contains(g.Advice(), "100 entries") {
+				t.Errorf("main.shrunk: got %+v, want more than 50,000 slots of 16 bytes wasted", g)
+			}
+		case "main.growing":
+			if classic != (g.Growing == 1) || classic != (g.Old > 0) {
+				t.Errorf("main.growing: got growing %d with %d bytes of old buckets, classic map: %t", g.Growing, g.Old, classic)
+			}
+		}
+	}
+}
+
+// TestNeverTorn reads a map that changes all the time. What is called
+// consistent has to have been so at one moment: 3000 or 3001 keys in a row.
+func TestNeverTorn(t *testing.T) {
+	reads := 10_000
+	for _, tt := range []struct {
+		release string
+		n       uint64
+		args    []string
+	}{
+		{"", 3000, nil}, {"", 5, []string{"small"}}, {"1.23.12", 3000, nil}, {"1.23.12", 5, []string{"small"}},
+	} {
+		t.Run(fmt.Sprintf("go%s, %d keys", tt.release, tt.n), func(t *testing.T) {
+			exe := build(t, tt.release, nil)
+			pid, _ := start(t, exe, append([]string{"write"}, tt.args...)...)
+			target, err := Attach(pid, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, ok := target.Image.Global("main.window")
+			if !ok {
+				t.Fatal("no main.window")
+			}
+			if err := target.refresh(); err != nil {
+				t.Fatal(err)
+			}
+			good := 0
+			for range reads / 4 {
+				target.mem = newCache(target.raw)
+				addr, ok := target.mem.word(v.Addr + target.bias)
+				if !ok {
+					t.Fatal("main.window cannot be read")
+				}
+				w := newWalk(target)
+				s := w.shape(v.Type)
+				m := Map{Addr: addr, Type: v.Type}
+				var pieces []piece
+				if s.swiss != nil {
+					pieces = w.readSwiss(s.swiss, &m)
+				} else {
+					pieces = w.readClassic(s.classic, &m)
+				}
+				if !m.Consistent {
+					continue
+				}
+				good++
+				keys := keysOf(s, pieces)
+				slices.Sort(keys)
+				if n := uint64(len(keys)); n != m.Entries || n != tt.n && n != tt.n+1 || keys[n-1]-keys[0] != n-1 {
+					t.Fatalf("called consistent: %d entries, %d keys from %d to %d", m.Entries, n, keys[0], keys[n-1])
+				}
+			}
+			t.Logf("%d of %d reads were consistent", good, reads/4)
+		})
+	}
+}
+
+func keysOf(s *shape, pieces []piece) (keys []uint64) {
+	for _, p := range pieces {
+		for at := int64(0); at+s.stride <= int64(len(p.data)); at += s.stride {
+			b := p.data[at : at+s.stride]
+			for i := range groupSlots {
+				if s.live(b, i) {
+					keys = append(keys, u64(b, s.slots[0].off+int64(i)*s.slots[0].stride))
+				}
+			}
+		}
+	}
+	return keys
+}
+
+// TestErrors gives a sentence for what cannot be looked at.
+func TestErrors(t *testing.T) {
+	stripped := build(t, "", nil, "-ldflags=-s -w")
+	pid, _ := start(t, stripped)
+	if _, err := Attach(pid, ""); err == nil || !strings.Contains(err.Error(), "no DWARF") {
+		t.Errorf("a stripped program: got %v", err)
+	}
+	whole := build(t, "", nil)
+	if _, err := Attach(pid, whole); err != nil {
+		// The linker puts the same code at the same addresses, DWARF or not.
+		t.Errorf("a stripped program with its executable from before: %v", err)
+	}
+	other := build(t, "1.25.7", nil)
+	if _, err := Attach(pid, other); err == nil || !strings.Contains(err.Error(), "--exe") {
+		t.Errorf("another program's executable: got %v", err)
+	}
+	if _, err := Attach(1<<22+1, ""); err == nil || !strings.Contains(err.Error(), "no process") {
+		t.Errorf("no process: got %v", err)
+	}
+	sleep := exec.Command("sleep", "60")
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer sleep.Wait()
+	defer sleep.Process.Kill()
+	if _, err := Attach(sleep.Process.Pid, ""); err == nil || !strings.Contains(err.Error(), "no executable that the Go linker wrote") {
+		t.Errorf("a program in C: got %v", err)
+	}
+}
+
+// TestDamaged looks at a program with executables whose DWARF has some bytes
+// changed: that may cost maps, and is a sentence or a census, never a panic.
+func TestDamaged(t *testing.T) {
+	exe := build(t, "", nil, "-ldflags=-compressdwarf=false")
+	pid, _ := start(t, exe)
+	whole, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := elf.Open(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const seed = 11
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	sections := []*elf.Section{f.Section(".debug_info"), f.Section(".debug_info"), f.Section(".debug_abbrev")}
+	opened, all := 0, 0
+	for range 60 {
+		text := slices.Clone(whole)
+		s := sections[r.IntN(len(sections))]
+		for range 1 + r.IntN(3) {
+			at := s.Offset + r.Uint64N(s.Size)
+			if s.Name == ".debug_info" && r.IntN(2) == 0 {
+				at = s.Offset + s.Size/2 + r.Uint64N(s.Size/2) // where the types are
+			}
+			text[at] = byte(r.UintN(256))
+		}
+		damaged := filepath.Join(t.TempDir(), "damaged")
+		if err := os.WriteFile(damaged, text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		target, err := Attach(pid, damaged)
+		if err != nil {
+			continue
+		}
+		opened++
+		if c, err := target.Census(); err == nil && c.Total.Maps > 50 {
+			all++
+		}
+	}
+	t.Logf("%d of 60 were opened, %d gave a census with most maps", opened, all)
+	if opened == 0 {
+		t.Error("none was opened: the test shows nothing")
+	}
+}
+
+// TestGone reads a process that ends.
+func TestGone(t *testing.T) {
+	exe := build(t, "", nil)
+	cmd := exec.Command(exe)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadBytes('\n'); err != nil {
+		t.Fatal(err)
+	}
+	target, err := Attach(cmd.Process.Pid, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := target.Census(); err != errGone {
+		t.Errorf("census of a process that has exited: got %v, %v", c, err)
+	}
+}
+
+// TestControl compares with a count slot by slot.
+func TestControl(t *testing.T) {
+	for x := range 1 << 16 {
+		var c [groupSlots]byte
+		var full, deleted uint64
+		for i := range c {
+			switch x >> (2 * i) & 3 {
+			case 0:
+				c[i] = ctrlEmpty
+			case 1:
+				c[i] = ctrlDeleted
+				deleted++
+			case 2:
+				c[i] = 0x7f
+				full++
+			case 3:
+				c[i] = byte(i)
+				full++
+			}
+		}
+		if f, d := control(c[:]); f != full || d != deleted {
+			t.Fatalf("% x: got %d full and %d deleted, want %d and %d", c, f, d, full, deleted)
+		}
+	}
+}

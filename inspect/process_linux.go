@@ -1,0 +1,127 @@
+package inspect
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ghostread/ghostread/internal/gobinary"
+)
+
+// process is a live process, read while it runs.
+type process struct {
+	pid     int
+	regions []region
+	local   []unix.Iovec
+	remote  []unix.RemoteIovec
+}
+
+// Attach opens the process with this id for reading. exe is the executable to
+// take the DWARF from, "" for the one that the process runs. The process is
+// not stopped and does not notice.
+func Attach(pid int, exe string) (*Target, error) {
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("there is no process %d", pid)
+	}
+	if exe == "" {
+		exe = filepath.Join(dir, "exe")
+	}
+	image, err := gobinary.Open(exe)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("process %d belongs to somebody else: run ghostread as its user or as root: %w", pid, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &process{pid: pid}
+	entry, err := entryOf(filepath.Join(dir, "auxv"))
+	if err != nil {
+		return nil, err
+	}
+	t := &Target{Image: image, Name: fmt.Sprintf("process %d", pid), bias: entry - image.Entry, raw: p}
+	if err := t.probe(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// refresh reads which addresses the process has.
+func (p *process) refresh() error {
+	f, err := os.Open(filepath.Join("/proc", strconv.Itoa(p.pid), "maps"))
+	if errors.Is(err, os.ErrNotExist) {
+		return errGone
+	}
+	if err != nil {
+		return fmt.Errorf("memory map of process %d: %w", p.pid, err)
+	}
+	defer f.Close()
+	p.regions = p.regions[:0]
+	s := bufio.NewScanner(f)
+	for s.Scan() {
+		bounds, rest, _ := strings.Cut(s.Text(), " ")
+		lo, hi, ok := strings.Cut(bounds, "-")
+		from, err1 := strconv.ParseUint(lo, 16, 64)
+		to, err2 := strconv.ParseUint(hi, 16, 64)
+		if !ok || err1 != nil || err2 != nil || from >= to || !strings.HasPrefix(rest, "r") {
+			continue // a guard page, or not ours to read
+		}
+		p.regions = append(p.regions, region{from, to})
+	}
+	return s.Err()
+}
+
+// entryOf returns where the entry point of the executable was loaded.
+func entryOf(auxv string) (uint64, error) {
+	const atEntry = 9
+	b, err := os.ReadFile(auxv)
+	if err != nil {
+		return 0, fmt.Errorf("where the executable was loaded: %w", err)
+	}
+	for ; len(b) >= 16; b = b[16:] {
+		if binary.LittleEndian.Uint64(b) == atEntry {
+			return binary.LittleEndian.Uint64(b[8:]), nil
+		}
+	}
+	return 0, fmt.Errorf("%s does not say where the executable was loaded", auxv)
+}
+
+// read copies memory with one system call.
+func (p *process) read(bufs [][]byte, addrs []uint64) error {
+	p.local, p.remote = p.local[:0], p.remote[:0]
+	want := 0
+	for i, b := range bufs {
+		if len(b) == 0 {
+			continue
+		}
+		v := unix.Iovec{Base: &b[0]}
+		v.SetLen(len(b))
+		p.local = append(p.local, v)
+		p.remote = append(p.remote, unix.RemoteIovec{Base: uintptr(addrs[i]), Len: len(b)})
+		want += len(b)
+	}
+	if want == 0 {
+		return nil
+	}
+	n, err := unix.ProcessVMReadv(p.pid, p.local, p.remote, 0)
+	switch {
+	case err == unix.EPERM:
+		return fmt.Errorf("the kernel does not let us read process %d (ptrace rules: see /proc/sys/kernel/yama/ptrace_scope): run ghostread as root or with CAP_SYS_PTRACE", p.pid)
+	case err == unix.ESRCH:
+		return errGone
+	case err != nil:
+		return fmt.Errorf("read %d bytes at %#x: %w", want, addrs[0], err)
+	case n < want:
+		return fmt.Errorf("read %d bytes from %#x on: only %d are there", want, addrs[0], n)
+	}
+	return nil
+}
+
+func (p *process) mapped() []region { return p.regions }

@@ -1,0 +1,434 @@
+package gobinary
+
+import (
+	"debug/buildinfo"
+	"debug/dwarf"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+)
+
+// Attributes that cmd/internal/dwarf/dwarf.go adds.
+const (
+	attrKind    dwarf.Attr = 0x2900
+	attrKey     dwarf.Attr = 0x2901
+	attrElem    dwarf.Attr = 0x2902
+	attrEmbed   dwarf.Attr = 0x2903
+	attrRuntime dwarf.Attr = 0x2904 // since Go 1.22 or so relative to runtime.types
+	attrClosure dwarf.Attr = 0x2907 // since Go 1.23
+)
+
+// Image is what an executable says about the memory of its processes. It is not
+// changed after [Open] and may be used concurrently.
+type Image struct {
+	Path     string
+	Version  string // "go1.26.8"
+	Settings map[string]string
+	PIE      bool
+	Entry    uint64     // linked address of the entry point
+	Globals  []Variable // in the order of the DWARF
+
+	types    []*Type
+	named    map[string]*Type
+	runtime  map[uint64]*Type // by place of the type descriptor
+	closures map[uint64][]Capture
+	symbols  map[string]uint64 // of package runtime
+	base     uint64            // linked address of runtime.types
+}
+
+// NotGoError says that a file is not an executable of Go.
+type NotGoError struct {
+	Path string
+	Err  error
+}
+
+func (e *NotGoError) Error() string {
+	return fmt.Sprintf("%s is no executable that the Go linker wrote: %v", e.Path, e.Err)
+}
+
+func (e *NotGoError) Unwrap() error { return e.Err }
+
+// NoDWARFError says that an executable was built without debugging
+// information.
+type NoDWARFError struct {
+	Path    string
+	Version string
+}
+
+func (e *NoDWARFError) Error() string {
+	return fmt.Sprintf("%s (%s) has no DWARF, so nothing says where its types have their fields; build it without -ldflags=-w or -s, or give the executable before it was stripped with --exe", e.Path, e.Version)
+}
+
+// Open reads an executable. It takes time and memory in proportion to its
+// DWARF: some tenths of a second and 100 MB for each million entries.
+func Open(path string) (*Image, error) {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		if _, stat := os.Stat(path); stat != nil {
+			return nil, stat
+		}
+		return nil, &NotGoError{path, err}
+	}
+	f, err := elf.Open(path)
+	if err != nil {
+		return nil, &NotGoError{path, err}
+	}
+	defer f.Close()
+	if f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB {
+		return nil, fmt.Errorf("%s is for %v, %v; only 64-bit little-endian machines are read so far (amd64, arm64)", path, f.Machine, f.Data)
+	}
+	m := &Image{
+		Path: path, Version: info.GoVersion, Settings: map[string]string{}, PIE: f.Type == elf.ET_DYN, Entry: f.Entry,
+		named: map[string]*Type{}, runtime: map[uint64]*Type{},
+		closures: map[uint64][]Capture{}, symbols: map[string]uint64{},
+	}
+	for _, s := range info.Settings {
+		m.Settings[s.Key] = s.Value
+	}
+	if f.Section(".debug_info") == nil && f.Section(".zdebug_info") == nil {
+		return nil, &NoDWARFError{path, info.GoVersion}
+	}
+	symbols, err := f.Symbols()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		return nil, fmt.Errorf("%s: symbol table: %w", path, err)
+	}
+	for _, s := range symbols {
+		if strings.HasPrefix(s.Name, "runtime.") {
+			m.symbols[s.Name] = s.Value
+		}
+	}
+	m.base = m.symbols["runtime.types"]
+	d, err := f.DWARF()
+	if err != nil {
+		return nil, fmt.Errorf("%s: DWARF: %w", path, err)
+	}
+	if err := m.read(d); err != nil {
+		return nil, fmt.Errorf("%s: DWARF: %w", path, err)
+	}
+	return m, nil
+}
+
+// Symbol returns the linked address of a symbol of package runtime.
+func (m *Image) Symbol(name string) (uint64, bool) {
+	v, ok := m.symbols[name]
+	return v, ok
+}
+
+// Type returns the type with a name, such as "runtime.mspan".
+func (m *Image) Type(name string) (*Type, bool) {
+	t, ok := m.named[name]
+	return t, ok
+}
+
+// Types returns all types, in no order.
+func (m *Image) Types() []*Type { return m.types }
+
+// Global returns the package variable with a name.
+func (m *Image) Global(name string) (Variable, bool) {
+	for _, v := range m.Globals {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return Variable{}, false
+}
+
+// Runtime returns the type whose descriptor is at a linked address.
+func (m *Image) Runtime(addr uint64) (*Type, bool) {
+	t, ok := m.runtime[addr]
+	return t, ok
+}
+
+// Closure returns what the closures whose code begins at a linked address
+// capture. ok is false if there is no such function, or if its captures are not
+// described.
+func (m *Image) Closure(pc uint64) ([]Capture, bool) {
+	c, ok := m.closures[pc]
+	return c, ok
+}
+
+// die is a type as it stands in the DWARF.
+type die struct {
+	t         *Type
+	tag       dwarf.Tag
+	elem, key dwarf.Offset
+	under     dwarf.Offset // AttrType
+	fields    []dwarf.Offset
+}
+
+type global struct {
+	v   Variable
+	typ dwarf.Offset
+}
+
+type captures struct {
+	pc   uint64
+	list []Capture
+	typ  []dwarf.Offset
+}
+
+// maxDepth is how far entries may be nested. The Go compiler nests inlined
+// calls, a few dozen at most.
+const maxDepth = 1 << 12
+
+func (m *Image) read(d *dwarf.Data) error {
+	dies := map[dwarf.Offset]*die{}
+	var globals []global
+	var closures []captures
+	var open []*dwarf.Entry // entries around the current one
+	var cur *die            // the struct or array that is being read
+	var fn *captures
+	r := d.Reader()
+	for {
+		e, err := r.Next()
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			break
+		}
+		if e.Tag == 0 {
+			if len(open) == 0 {
+				return fmt.Errorf("offset %#x: an end without a beginning", e.Offset)
+			}
+			open = open[:len(open)-1]
+			continue
+		}
+		switch len(open) {
+		case 1:
+			cur, fn = nil, nil
+			switch e.Tag {
+			case dwarf.TagSubprogram:
+				if pc, ok := e.Val(dwarf.AttrLowpc).(uint64); ok && e.Children {
+					closures = append(closures, captures{pc: pc})
+					fn = &closures[len(closures)-1]
+				}
+			case dwarf.TagVariable:
+				if g, ok := readGlobal(e); ok {
+					globals = append(globals, g)
+				}
+			default:
+				if cur = readType(e); cur != nil {
+					dies[e.Offset] = cur
+					if at, ok := place(e.Val(attrRuntime)); ok && at != 0 {
+						if at < m.base {
+							at += m.base
+						}
+						m.runtime[at] = cur.t
+					}
+				}
+			}
+		case 2:
+			switch {
+			case cur != nil && e.Tag == dwarf.TagMember:
+				f := Field{Name: name(e)}
+				f.Offset, _ = e.Val(dwarf.AttrDataMemberLoc).(int64)
+				f.Embedded, _ = e.Val(attrEmbed).(bool)
+				cur.t.Fields = append(cur.t.Fields, f)
+				typ, _ := e.Val(dwarf.AttrType).(dwarf.Offset)
+				cur.fields = append(cur.fields, typ)
+			case cur != nil && e.Tag == dwarf.TagSubrangeType:
+				cur.t.Len, _ = e.Val(dwarf.AttrCount).(int64)
+			case fn != nil && e.Tag == dwarf.TagVariable:
+				if off, ok := e.Val(attrClosure).(int64); ok {
+					typ, _ := e.Val(dwarf.AttrType).(dwarf.Offset)
+					fn.list = append(fn.list, Capture{Name: name(e), Offset: off})
+					fn.typ = append(fn.typ, typ)
+				}
+			}
+		}
+		if e.Children {
+			if open = append(open, e); len(open) > maxDepth {
+				return fmt.Errorf("offset %#x: entries are nested %d deep", e.Offset, maxDepth)
+			}
+		}
+	}
+	return m.link(dies, globals, closures)
+}
+
+// link resolves references between entries.
+func (m *Image) link(dies map[dwarf.Offset]*die, globals []global, closures []captures) error {
+	for off, d := range dies {
+		if _, err := resolve(dies, off); err != nil {
+			return err
+		}
+		for i, at := range d.fields {
+			t, err := resolve(dies, at)
+			if err != nil {
+				return err
+			}
+			if d.t.Fields[i].Type = t; t == nil {
+				d.t.Fields[i].Type = unknown
+			}
+		}
+		for _, ref := range []struct {
+			at dwarf.Offset
+			to **Type
+		}{{d.elem, &d.t.Elem}, {d.key, &d.t.Key}} {
+			if ref.at == 0 {
+				continue
+			}
+			t, err := resolve(dies, ref.at)
+			if err != nil {
+				return err
+			}
+			*ref.to = t
+		}
+		// A channel or a map is a typedef of a pointer to its struct, an interface
+		// one of the runtime's struct for it.
+		switch d.t.Kind {
+		case reflect.Interface:
+			t, err := resolve(dies, d.under)
+			if err != nil {
+				return err
+			}
+			d.t.Impl = t
+		case reflect.Map, reflect.Chan:
+			if p := dies[d.under]; p != nil && p.tag == dwarf.TagPointerType {
+				t, err := resolve(dies, p.under)
+				if err != nil {
+					return err
+				}
+				d.t.Impl = t
+			}
+		}
+	}
+	for off := range dies {
+		t, _ := resolve(dies, off)
+		if t == nil {
+			continue
+		}
+		if t == dies[off].t {
+			m.types = append(m.types, t)
+		}
+		if old := m.named[t.Name]; old == nil || old.Kind == reflect.Invalid {
+			m.named[t.Name] = t
+		}
+	}
+	for _, g := range globals {
+		t, err := resolve(dies, g.typ)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			g.v.Type = t
+			m.Globals = append(m.Globals, g.v)
+		}
+	}
+	for _, c := range closures {
+		for i, at := range c.typ {
+			t, err := resolve(dies, at)
+			if err != nil {
+				return err
+			}
+			if c.list[i].Type = t; t == nil {
+				c.list[i].Type = unknown
+			}
+		}
+		m.closures[c.pc] = c.list
+	}
+	return nil
+}
+
+// unknown stands for a type that the DWARF refers to and does not have.
+var unknown = &Type{Name: "unknown"}
+
+// maxChain is how many typedefs of typedefs are followed.
+const maxChain = 64
+
+// resolve returns the type at off: what a typedef stands for, unless that is a
+// type by itself. It is nil if there is none.
+func resolve(dies map[dwarf.Offset]*die, off dwarf.Offset) (*Type, error) {
+	for range maxChain {
+		d := dies[off]
+		if d == nil {
+			return nil, nil
+		}
+		switch {
+		case d.tag != dwarf.TagTypedef:
+			return d.t, nil
+		case d.t.Kind == reflect.Map || d.t.Kind == reflect.Chan || d.t.Kind == reflect.Interface:
+			return d.t, nil
+		}
+		off = d.under
+	}
+	return nil, fmt.Errorf("offset %#x: more than %d typedefs of typedefs", off, maxChain)
+}
+
+// readType returns the type that an entry describes, nil if it describes none.
+func readType(e *dwarf.Entry) *die {
+	d := &die{t: &Type{Name: name(e)}, tag: e.Tag}
+	if k, ok := e.Val(attrKind).(int64); ok && k > 0 && k <= int64(reflect.UnsafePointer) {
+		d.t.Kind = reflect.Kind(k)
+	}
+	d.t.Size, _ = e.Val(dwarf.AttrByteSize).(int64)
+	d.under, _ = e.Val(dwarf.AttrType).(dwarf.Offset)
+	d.elem, _ = e.Val(attrElem).(dwarf.Offset)
+	d.key, _ = e.Val(attrKey).(dwarf.Offset)
+	set := func(k reflect.Kind, size int64) {
+		if d.t.Kind == reflect.Invalid {
+			d.t.Kind = k
+		}
+		if d.t.Size == 0 {
+			d.t.Size = size
+		}
+	}
+	switch e.Tag {
+	case dwarf.TagBaseType:
+	case dwarf.TagStructType:
+		set(reflect.Struct, 0)
+	case dwarf.TagArrayType:
+		set(reflect.Array, 0)
+		d.elem = d.under
+	case dwarf.TagPointerType:
+		if d.under == 0 {
+			set(reflect.UnsafePointer, 8)
+		}
+		set(reflect.Pointer, 8)
+		d.elem = d.under
+	case dwarf.TagSubroutineType:
+		set(reflect.Func, 8)
+	case dwarf.TagTypedef:
+		switch d.t.Kind {
+		case reflect.Interface:
+			set(reflect.Interface, 16)
+		case reflect.Map, reflect.Chan:
+			set(d.t.Kind, 8)
+		}
+	default:
+		return nil
+	}
+	return d
+}
+
+// readGlobal reads a variable that has an address of its own.
+func readGlobal(e *dwarf.Entry) (global, bool) {
+	const opAddr = 0x03
+	loc, _ := e.Val(dwarf.AttrLocation).([]byte)
+	if len(loc) != 9 || loc[0] != opAddr {
+		return global{}, false
+	}
+	g := global{v: Variable{Name: name(e), Addr: binary.LittleEndian.Uint64(loc[1:])}}
+	g.typ, _ = e.Val(dwarf.AttrType).(dwarf.Offset)
+	return g, g.v.Name != ""
+}
+
+func name(e *dwarf.Entry) string {
+	s, _ := e.Val(dwarf.AttrName).(string)
+	return s
+}
+
+// place is the value of the attribute that says where a type descriptor is.
+func place(v any) (uint64, bool) {
+	switch v := v.(type) {
+	case uint64:
+		return v, true
+	case int64:
+		return uint64(v), true
+	}
+	return 0, false
+}
