@@ -74,6 +74,9 @@ func (t *Target) Census() (*Census, error) {
 	if err := w.run(); err != nil {
 		return nil, err
 	}
+	if err := w.sweep(); err != nil {
+		return nil, err
+	}
 	c := &Census{Target: t.Name, Version: t.Image.Version, Lost: w.lost, Total: Group{Owner: "total"}}
 	type key struct {
 		path int32

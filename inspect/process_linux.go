@@ -27,6 +27,9 @@ type process struct {
 // take the DWARF from, "" for the one that the process runs. The process is
 // not stopped and does not notice.
 func Attach(pid int, exe string) (*Target, error) {
+	if strconv.IntSize < 64 {
+		return nil, errors.New("a 32-bit ghostread cannot name the addresses of 64-bit programs: use a 64-bit one")
+	}
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("there is no process %d", pid)

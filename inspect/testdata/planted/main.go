@@ -53,6 +53,33 @@ type holder struct {
 	wide    map[int][200]byte
 }
 
+// server is large enough for its objects to say of which type they are (from
+// 512 bytes on), and only a goroutine's stack leads to it.
+type server struct {
+	clients map[int]*client
+	spare   [64]*client
+}
+
+type client struct {
+	topics map[string]bool
+	buf    [600]byte
+}
+
+//go:noinline
+func newServer() *server { return &server{clients: map[int]*client{}} }
+
+func serve(ready chan<- bool) {
+	s := newServer()
+	for i := 0; i < 7; i++ {
+		s.clients[i] = &client{topics: map[string]bool{"a": true, "b": true}}
+	}
+	ready <- true
+	select {
+	case ready <- false: // never
+	}
+	runtime.KeepAlive(s)
+}
+
 type words map[string]string
 
 func (w words) String() string { return fmt.Sprint(len(w)) }
@@ -115,7 +142,12 @@ func plantAll() []plant {
 		h.values[i] = *leafOf(2)
 	}
 	h.wide = map[int][200]byte{1: {}, 2: {}}
+	ready := make(chan bool)
+	go serve(ready)
+	<-ready
 	return []plant{
+		{"*main.server.clients", "map[int]*main.client", 7, 1, 22},
+		{"*main.server.clients[].topics", "map[string]bool", 14, 7, 22},
 		{"main.empty", "map[string]int", 0, 1, 0},
 		{"main.large", "map[uint64]uint64", 50_000, 1, 0},
 		{"main.shrunk", "map[uint64]uint64", 100, 1, 0},
