@@ -120,7 +120,7 @@ func parseBaseline(name string, data []byte) (*Baseline, error) {
 	fail := func(at int64, format string, args ...any) (*Baseline, error) {
 		// An offset of the decoder is one after what it has read; the next
 		// element begins after spaces and commas.
-		at = min(at, int64(len(data)))
+		at = max(min(at, int64(len(data))), 0)
 		at += int64(len(data[at:]) - len(bytes.TrimLeft(data[at:], " \t\r\n,:")))
 		return nil, &BaselineError{name, 1 + bytes.Count(data[:at], []byte("\n")), fmt.Sprintf(format, args...)}
 	}
