@@ -17,7 +17,8 @@ import (
 )
 
 // buggyTest has a race, a deadlock, a failure that needs timers, a select and a
-// parallel subtest to be as they are in an ordinary run, and a test without bugs.
+// parallel subtest to be as they are in an ordinary run, a leak that needs an
+// early timer, and a test without bugs.
 const buggyTest = `package small
 
 import (
@@ -65,6 +66,17 @@ func TestLate(t *testing.T) {
 		}
 	})
 }
+
+func fetch() {
+	c := make(chan int)
+	go func() { c <- 1 }()
+	select {
+	case <-c:
+	case <-time.After(time.Hour):
+	}
+}
+
+func TestTimeout(t *testing.T) { fetch() }
 
 func TestFine(t *testing.T) {
 	var mu sync.Mutex
@@ -122,9 +134,12 @@ func TestReleases(t *testing.T) {
 			var got []string
 			for _, f := range found {
 				got = append(got, f.Subject.Test+" "+string(f.Kind))
+				if timing := f.Subject.Test == "TestTimeout"; timing != (f.Witness.EarlyTimers > 0) {
+					t.Errorf("%s: %d early timers, want some: %t", f.Subject.Test, f.Witness.EarlyTimers, timing)
+				}
 			}
 			slices.Sort(got)
-			if want := []string{"TestDeadlock deadlock", "TestLate failure", "TestRace race"}; !slices.Equal(got, want) {
+			if want := []string{"TestDeadlock deadlock", "TestLate failure", "TestRace race", "TestTimeout leak"}; !slices.Equal(got, want) {
 				t.Errorf("findings: got %q, want %q", got, want)
 			}
 
