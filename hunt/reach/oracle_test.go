@@ -16,7 +16,7 @@ import (
 	"github.com/ghostread/ghostread/hunt/reach"
 )
 
-var programs = flag.Int("programs", 1, "random modules for TestOracle")
+var programs = flag.Int("programs", 2, "random modules for TestOracle")
 
 // A module is a random program of some packages, in which every function says
 // when it runs.
@@ -25,6 +25,7 @@ type module struct {
 	items []item
 	text  map[string]*strings.Builder // of files
 	bugs  []bug
+	kinds int // of declarations; the last is reflection, which reaches more
 }
 
 // item is something that can be used.
@@ -98,7 +99,7 @@ func (m *module) add(pkg, i int) {
 	b := m.text[pkgName(pkg)+"/p.go"]
 	id := func(name string) string { return fmt.Sprintf("%s %s", pkgName(pkg), name) }
 	it := item{pkg: pkg, n: i}
-	switch m.IntN(15) {
+	switch m.IntN(m.kinds) {
 	case 0:
 		fmt.Fprintf(b, "func F%d() int { %s }\n", i, m.body(pkg, id(fmt.Sprint("F", i))))
 		it.use = fmt.Sprintf("%%sF%d()", i)
@@ -171,7 +172,7 @@ const header = "import (\n\t\"errors\"\n\t\"fmt\"\n\t\"io\"\n\t\"reflect\"\n\t\"
 
 // generate writes a module below dir.
 func generate(t *testing.T, dir string, seed uint64) *module {
-	m := &module{Rand: rand.New(rand.NewPCG(seed, 1)), text: map[string]*strings.Builder{}}
+	m := &module{Rand: rand.New(rand.NewPCG(seed, 1)), text: map[string]*strings.Builder{}, kinds: 14 + int(seed%2)}
 	file := func(name string) *strings.Builder {
 		m.text[name] = new(strings.Builder)
 		return m.text[name]
