@@ -1,6 +1,9 @@
 package inspect
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Bounds of what is worth a word.
 const (
@@ -39,6 +42,17 @@ func Count(n uint64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// Plural writes a number with its noun.
+func Plural(n uint64, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "ry"):
+		return Count(n) + " " + strings.TrimSuffix(noun, "y") + "ies"
+	}
+	return Count(n) + " " + noun + "s"
 }
 
 // Bytes writes a number of bytes with a unit, three digits.

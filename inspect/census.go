@@ -61,10 +61,8 @@ func (g *Group) Load() float64 {
 	return float64(g.Entries) / float64(g.Slots)
 }
 
-// Census finds and reads all maps. It takes time in proportion to the memory
-// that typed pointers lead to. The error says that the process has exited.
-func (t *Target) Census() (*Census, error) {
-	start := time.Now()
+// walk finds all maps.
+func (t *Target) walk() (*walk, error) {
 	if err := t.refresh(); err != nil {
 		return nil, err
 	}
@@ -75,6 +73,17 @@ func (t *Target) Census() (*Census, error) {
 		return nil, err
 	}
 	if err := w.sweep(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Census finds and reads all maps. It takes time in proportion to the memory
+// that typed pointers lead to. The error says that the process has exited.
+func (t *Target) Census() (*Census, error) {
+	start := time.Now()
+	w, err := t.walk()
+	if err != nil {
 		return nil, err
 	}
 	c := &Census{Target: t.Name, Version: t.Image.Version, Lost: w.lost, Total: Group{Owner: "total"}}

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -160,6 +162,77 @@ func TestPlanted(t *testing.T) {
 		})
 	}
 }
+
+// TestAt looks closely at maps of a program that says which it has.
+func TestAt(t *testing.T) {
+	for _, release := range []string{"", "1.23.12"} {
+		t.Run("go"+release, func(t *testing.T) {
+			pid, _ := start(t, build(t, release, nil))
+			target, err := Attach(pid, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := target.At("main.shrunk", 0, Look{Entries: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			full := 0
+			for n, count := range d.Full {
+				full += n * count
+			}
+			// Deleted keys stay, their elements do not. Growth may have copied some
+			// of them to slots that are used again, so not all are left.
+			if len(d.Entries) != 100 || full != 100 || d.KeysLeft < 40_000 || d.KeysLeft > 49_900 || d.ElemsLeft != 0 || !d.Consistent {
+				t.Errorf("main.shrunk: got %d entries, %d slots with one, %d keys and %d elements left; want 100, 100, nearly 49,900 and 0", len(d.Entries), full, d.KeysLeft, d.ElemsLeft)
+			}
+			for _, e := range d.Entries {
+				if e.Key != e.Elem {
+					t.Errorf("main.shrunk: got %s: %s, want twice the same", e.Key, e.Elem)
+				}
+			}
+			for _, tt := range []struct {
+				owner string
+				look  Look
+				want  []string
+			}{
+				{"main.hold.byName", Look{Entries: 9, Depth: 1}, []string{"string of 5 bytes: &{name: string of 5 bytes, tags: map at 0x...}", "string of 5 bytes: &{name: string of 6 bytes, tags: map at 0x...}"}},
+				{"main.hold.byName", Look{Entries: 9, Values: true}, []string{`"forty": 0x...`, `"three": 0x...`}},
+				{"main.hold.inner", Look{Entries: 9, Values: true}, []string{`1: "a"`, `2: "b"`}},
+				{"main.hold.any.(map[main.point]string)", Look{Entries: 9, Values: true}, []string{`{x: 1, y: 2}: "x"`}},
+				{"main.hold.wide", Look{Entries: 1}, []string{"1: [200]uint8{0, 0, 0, 0, 0, 0, 0, 0, ... 200 in all}"}},
+			} {
+				d, err := target.At(tt.owner, 0, tt.look)
+				if err != nil {
+					t.Errorf("%s: %v", tt.owner, err)
+					continue
+				}
+				var got []string
+				for _, e := range d.Entries {
+					got = append(got, address.ReplaceAllString(e.Key+": "+e.Elem, "0x..."))
+				}
+				slices.Sort(got)
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("%s: got %q, want %q", tt.owner, got, tt.want)
+				}
+				if again, err := target.At("", d.Addr, Look{}); err != nil || again.Owner != tt.owner {
+					t.Errorf("the map at %#x: got %v, %v; want %s", d.Addr, again, err, tt.owner)
+				}
+			}
+			ambiguous := new(AmbiguousError)
+			if _, err := target.At("main.hold.values[].tags", 0, Look{}); !errors.As(err, &ambiguous) || len(ambiguous.Maps) != 20 {
+				t.Errorf("twenty maps of one owner: got %v", err)
+			}
+			if _, err := target.At("main.shrun", 0, Look{}); err == nil || !strings.Contains(err.Error(), "did you mean: main.shrunk") {
+				t.Errorf("a misspelt owner: got %v", err)
+			}
+			if d, err := target.At("main.growing", 0, Look{}); err != nil || d.Classic != d.Growing {
+				t.Errorf("main.growing: got %+v, %v; want a classic map to grow", d, err)
+			}
+		})
+	}
+}
+
+var address = regexp.MustCompile(`0x[0-9a-f]+`)
 
 // checkWaste looks at what is known of the map that was large once.
 func checkWaste(t *testing.T, c *Census, classic bool) {

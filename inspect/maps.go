@@ -11,8 +11,8 @@ import (
 // Map is one map as it was when it was read.
 type Map struct {
 	Addr    uint64
-	Type    *gobinary.Type
-	Classic bool // buckets with overflow (Go up to 1.23), not groups in tables
+	Type    *gobinary.Type `json:"-"`
+	Classic bool           // buckets with overflow (Go up to 1.23), not groups in tables
 
 	Entries    uint64 // what the header says
 	Slots      uint64 // places for entries, without those of old buckets

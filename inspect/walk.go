@@ -311,21 +311,25 @@ func (w *walk) fits(addr, n uint64, size int64) bool {
 	return n*uint64(size) <= w.t.room(addr)
 }
 
+// dynamic returns the type of what an interface holds. The first word of one
+// with methods is an itab, whose second word is the type (runtime/iface.go).
+func (w *walk) dynamic(methods bool, tab uint64) (*gobinary.Type, bool) {
+	if methods {
+		const itabType = 8
+		var ok bool
+		if tab, ok = w.t.mem.word(tab + itabType); !ok {
+			return nil, false
+		}
+	}
+	return w.t.Image.Runtime(tab - w.t.bias)
+}
+
 // interfaces follows what an interface holds.
 func (w *walk) interfaces(x *word, tab, data uint64, path int32) {
 	if data == 0 {
 		return
 	}
-	if x.iface {
-		const itabType = 8 // runtime/iface.go: the second word of an itab
-		v, ok := w.t.mem.word(tab + itabType)
-		if !ok {
-			w.lost.Memory++
-			return
-		}
-		tab = v
-	}
-	t, ok := w.t.Image.Runtime(tab - w.t.bias)
+	t, ok := w.dynamic(x.iface, tab)
 	if !ok {
 		w.lost.Types++
 		return

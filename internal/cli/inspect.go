@@ -30,8 +30,9 @@ var censusOrders = map[string]func(a, b inspect.Group) int{
 // newInspect returns the command that looks at the maps of a live process.
 func newInspect() *cobra.Command {
 	var (
-		exe, order, format string
-		top                int
+		exe, order, format, at string
+		top                    int
+		look                   inspect.Look
 	)
 	orders := make([]string, 0, len(censusOrders))
 	for name := range censusOrders {
@@ -39,18 +40,23 @@ func newInspect() *cobra.Command {
 	}
 	slices.Sort(orders)
 	cmd := &cobra.Command{
-		Use:   "inspect pid",
+		Use:   "inspect pid [owner]",
 		Short: "show the maps of a running Go program: owners, load, waste",
 		Long: `Inspect reads the memory of a running Go program, without stopping it, and lists
 its maps by owner: how many, how many entries they have, how many slots, and
 what of their memory is wasted. It follows package variables, and objects that
 say of which type they are, along typed pointers; what it could not follow it
 counts. The executable needs its DWARF;
-Go 1.20 to 1.27 on linux/amd64 have been tried.`,
-		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0",
+Go 1.20 to 1.27 on linux/amd64 have been tried.
+
+With an owner as the list has it, or an address, it shows one map: its tables or
+buckets, how its slots are filled, what deleted entries have left in them, and
+its first entries. Strings and byte slices are shown by their length only, since
+they may be secrets; --show-values shows them.`,
+		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("inspect takes the id of a process, and was given %d arguments\n\tpgrep NAME finds it", len(args))
+			if len(args) < 1 || len(args) > 2 {
+				return fmt.Errorf("inspect takes the id of a process and perhaps an owner of maps, and was given %d arguments\n\tpgrep NAME finds the process", len(args))
 			}
 			return nil
 		},
@@ -70,15 +76,16 @@ Go 1.20 to 1.27 on linux/amd64 have been tried.`,
 			if err != nil {
 				return err
 			}
+			if len(args) == 2 || at != "" {
+				return inspectOne(cmd.OutOrStdout(), t, append(args, "")[1], at, look, format)
+			}
 			c, err := t.Census()
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.Name, err)
 			}
 			slices.SortStableFunc(c.Groups, by)
 			if format == "json" {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetIndent("", "  ")
-				return e.Encode(c)
+				return writeJSON(cmd.OutOrStdout(), c)
 			}
 			return writeCensus(cmd.OutOrStdout(), c, top)
 		},
@@ -87,21 +94,50 @@ Go 1.20 to 1.27 on linux/amd64 have been tried.`,
 	f.StringVar(&exe, "exe", "", "executable to take the DWARF from; \"\" means the one that the process runs")
 	f.StringVar(&order, "sort", "waste", "order of owners: "+strings.Join(orders, ", "))
 	f.IntVar(&top, "top", 20, "how many owners are shown; 0 means all")
+	f.StringVar(&at, "addr", "", "show the map whose header is at this address, like 0xc000012345")
+	f.IntVar(&look.Entries, "entries", 10, "of one map, how many entries are shown; -1 means all")
+	f.BoolVar(&look.Values, "show-values", false, "show what is in strings and byte slices")
+	f.IntVar(&look.Depth, "depth", 1, "how many pointers are followed from an entry")
 	f.StringVar(&format, "format", "text", "what is written to standard output: text or json")
 	return cmd
+}
+
+// inspectOne shows one map.
+func inspectOne(out io.Writer, t *inspect.Target, owner, at string, look inspect.Look, format string) error {
+	addr := uint64(0)
+	if at != "" {
+		var err error
+		if addr, err = strconv.ParseUint(at, 0, 64); err != nil || addr == 0 {
+			return fmt.Errorf("--addr %q is no address, like 0xc000012345", at)
+		}
+	}
+	d, err := t.At(owner, addr, look)
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.Name, err)
+	}
+	if format == "json" {
+		return writeJSON(out, d)
+	}
+	return writeDetail(out, t, d, look)
+}
+
+func writeJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // writeCensus prints a census for people.
 func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	var b strings.Builder
 	t := &c.Total
-	fmt.Fprintf(&b, "%s, %s: %s hold %s in %s slots\n", c.Target, c.Version, plural(uint64(t.Maps), "map"), plural(t.Entries, "entry"), inspect.Count(t.Slots))
+	fmt.Fprintf(&b, "%s, %s: %s hold %s in %s slots\n", c.Target, c.Version, inspect.Plural(uint64(t.Maps), "map"), inspect.Plural(t.Entries, "entry"), inspect.Count(t.Slots))
 	fmt.Fprintf(&b, "%s of %s of heap in use, %s of it waste: slots without an entry\n", inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
 	fmt.Fprintf(&b, "read in %v, not stopped; ", c.Elapsed.Round(time.Millisecond))
 	if c.Torn == 0 {
 		b.WriteString("each map as of one moment\n")
 	} else {
-		fmt.Fprintf(&b, "%s changed while it was read, %d times in a row\n", plural(uint64(c.Torn), "map"), inspect.Tries)
+		fmt.Fprintf(&b, "%s changed while it was read, %d times in a row\n", inspect.Plural(uint64(c.Torn), "map"), inspect.Tries)
 	}
 	groups := c.Groups
 	if top > 0 && len(groups) > top {
@@ -121,7 +157,7 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	}
 	w.Flush()
 	if more := len(c.Groups) - len(groups); more > 0 {
-		fmt.Fprintf(&b, "and %s more: --top 0 shows all\n", plural(uint64(more), "owner"))
+		fmt.Fprintf(&b, "and %s more: --top 0 shows all\n", inspect.Plural(uint64(more), "owner"))
 	}
 	for i := range groups {
 		if a := groups[i].Advice(); a != "" {
@@ -134,15 +170,4 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	b.WriteString("not listed: maps that goroutine stacks lead to by small objects only\n")
 	_, err := io.WriteString(out, report.Visible(b.String())) // names come from the program
 	return err
-}
-
-// plural writes a number with its noun.
-func plural(n uint64, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "y"):
-		return inspect.Count(n) + " " + strings.TrimSuffix(noun, "y") + "ies"
-	}
-	return inspect.Count(n) + " " + noun + "s"
 }
