@@ -30,7 +30,7 @@ func TestChoices(t *testing.T) {
 					t.Errorf("found %s: %s", f.Kind, f.Title)
 					continue
 				}
-				repeats(t, p, f, 5)
+				repeats(t, p, f, 2)
 			}
 		})
 	}

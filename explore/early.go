@@ -84,6 +84,16 @@ func (s *Session) strict(ctx context.Context, c candidate, list []finding.Findin
 	return s.reduce(ctx, *same, found)
 }
 
+// oversleeps reports whether f, which is no race, needs a sleep that ends
+// early. Who sleeps so that others get on relies on it, and is not reported.
+func oversleeps(f finding.Finding) bool {
+	switch f.Kind {
+	case finding.Deadlock, finding.Leak, finding.Panic:
+		return slices.ContainsFunc(f.Notes, func(n string) bool { return strings.HasPrefix(n, timingDependent+"the timer of time.Sleep ") })
+	}
+	return false
+}
+
 // vainEnd counts an execution that ended its process, or had to be ended with
 // it, after a timer had fired early: a limit, or an exit that is not a panic,
 // is as good as a failed assertion.

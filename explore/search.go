@@ -265,6 +265,11 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 	if c, found, err = s.strict(ctx, c, found); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(found, oversleeps) {
+		s.vain++
+		k.confirmed, k.tries, k.vain = false, k.tries-1, k.vain+1
+		return nil
+	}
 	k.early = c.early()
 	for _, f := range found {
 		s.hold(c, f)

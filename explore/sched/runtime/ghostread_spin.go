@@ -52,7 +52,7 @@ var ghostSpin struct {
 	events uint64 // entries of the log then
 	cur    int32  // who was to go on
 	pc     uintptr
-	obj    uintptr
+	obj    uintptr // complemented
 	kind   uint8
 	nrun   int32
 	nextid int32
@@ -64,6 +64,8 @@ var ghostSpin struct {
 	words [ghostSpinWords]ghostSpinWord
 }
 
+// ghostSpinWord is a word of memory and the value it had, both complemented: a
+// copy shall not look like a reference when the heap is walked.
 type ghostSpinWord struct{ addr, was uintptr }
 
 // ghostSpinStart prepares for an execution. watch says that all of it is
@@ -125,7 +127,7 @@ func ghostSpinLook(gp *g) {
 		}
 	case ghost.rootDone || !ghostWatch || ghost.nextid > ghostSpinLimit || ghost.cycles != work.cycles.Load() || steps > w.until || w.looks > ghostSpinLooks:
 		w.on = false
-	case w.have && !w.dirty && gp.ghost.id == w.cur && gp.ghost.pc == w.pc && gp.ghost.obj == w.obj && gp.ghost.kind == w.kind &&
+	case w.have && !w.dirty && gp.ghost.id == w.cur && gp.ghost.pc == w.pc && ^gp.ghost.obj == w.obj && gp.ghost.kind == w.kind &&
 		ghostSpinSame(gp):
 		w.baseAt, w.stopAt = w.base, steps
 		ghostSpinStop(gp)
@@ -135,7 +137,7 @@ func ghostSpinLook(gp *g) {
 		}
 		w.have, w.dirty, w.wrote, w.others, w.n = true, false, false, ghost.nrun > 0, 0
 		w.base, w.events = steps, ghost.shared.events
-		w.cur, w.pc, w.obj, w.kind = gp.ghost.id, gp.ghost.pc, gp.ghost.obj, gp.ghost.kind
+		w.cur, w.pc, w.obj, w.kind = gp.ghost.id, gp.ghost.pc, ^gp.ghost.obj, gp.ghost.kind
 		w.nrun, w.nextid, w.calls = ghost.nrun, ghost.nextid, getg().m.p.ptr().syscalltick
 		w.stacks = ghostSpinStacks()
 		for id := int32(1); id <= ghost.nextid; id++ { // what they have announced, or done
@@ -173,7 +175,7 @@ func ghostSpinSame(gp *g) bool {
 		}
 	}
 	for i := int32(0); i < w.n; i++ {
-		if x := &w.words[i]; *(*uintptr)(unsafe.Pointer(x.addr)) != x.was {
+		if x := &w.words[i]; ^*(*uintptr)(unsafe.Pointer(^x.addr)) != x.was {
 			return false
 		}
 	}
@@ -268,7 +270,7 @@ func ghostTouchWords(addr, size uintptr) {
 	}
 	for p := addr &^ 7; p < end; p += 8 {
 		i := int32(0)
-		for i < w.n && w.words[i].addr != p {
+		for i < w.n && w.words[i].addr != ^p {
 			i++
 		}
 		if i < w.n {
@@ -278,7 +280,7 @@ func ghostTouchWords(addr, size uintptr) {
 			w.dirty = true
 			return
 		}
-		w.words[i] = ghostSpinWord{p, *(*uintptr)(unsafe.Pointer(p))}
+		w.words[i] = ghostSpinWord{^p, ^*(*uintptr)(unsafe.Pointer(p))}
 		w.n++
 	}
 }

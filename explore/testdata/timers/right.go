@@ -130,6 +130,9 @@ func every(f func()) (stop func()) {
 	return func() { close(end); <-ended }
 }
 
+// settle lets others get on.
+func settle() { time.Sleep(time.Millisecond) }
+
 // debounce calls f once after the last of many calls.
 type debounce struct {
 	mu sync.Mutex

@@ -247,3 +247,22 @@ func TestOwnTwice(t *testing.T) {
 	defer stop()
 	<-done
 }
+
+// A sleep of the program's that others rely on.
+func TestOwnSettle(t *testing.T) {
+	var mu sync.Mutex
+	c := sync.NewCond(&mu)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		mu.Lock()
+		defer mu.Unlock()
+		work()
+		c.Wait()
+	}()
+	settle()
+	mu.Lock()
+	c.Signal()
+	mu.Unlock()
+	<-done
+}
