@@ -301,3 +301,28 @@ func TestLate(t *testing.T) {
 	)
 	<-copied
 }
+
+// More operations overlap than a search for an order can hold.
+func TestUndecided(t *testing.T) {
+	const n = 70
+	var x atomic.Int64
+	o := spec.NewObject(t, "the number", spec.Model[int64, int64, int64]{
+		Step: func(s, d int64) (int64, int64) { return s + d, s + d },
+	})
+	all := make(chan bool)
+	var fs []func()
+	for range n {
+		fs = append(fs, func() {
+			o.Do("Add(1)", 1, func() int64 {
+				x.Load()
+				v := x.Add(1)
+				if v == n {
+					close(all)
+				}
+				<-all
+				return v
+			})
+		})
+	}
+	together(fs...)
+}
