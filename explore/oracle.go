@@ -18,7 +18,7 @@ type Oracle struct {
 	Executions int
 	Both       int // words on which both saw their first race at the same access
 	Differ     []Disagreement
-	Reason     string // why there were not as many executions as were asked for; "" if there were
+	Reason     string // why executions are missing; "" if none is
 
 	pending []wire.Record
 }
@@ -61,6 +61,9 @@ func (d Disagreement) String() string {
 	return b.String()
 }
 
+// maxDeaths is how many executions of a test may end its process.
+const maxDeaths = 5
+
 // CrossCheck makes up to execs executions of a test, until the given time at
 // most, in which ThreadSanitizer looks for races beside our own detector. p
 // must have been built with [OraclePatch]. Nothing that it finds is confirmed:
@@ -74,7 +77,8 @@ func CrossCheck(ctx context.Context, p Program, test string, o Options, execs ui
 	}
 	var c Oracle
 	names := newSymbols(p)
-	for next := uint64(1); next <= execs && c.Reason == "" && time.Now().Before(until); {
+	deaths := 0
+	for next := uint64(1); next <= execs && time.Now().Before(until); {
 		job := o.job(wire.Search, test)
 		job.Oracle, job.Race = true, true
 		job.First, job.Last, job.Until = next, execs, until.UnixNano()
@@ -89,8 +93,12 @@ func CrossCheck(ctx context.Context, p Program, test string, o Options, execs ui
 				c.Reason = wire.Reason(int(r.GetInt("reason")))
 			case "again":
 				finished = true
+			case "warmup":
+				if r.Get("skipped") == "true" {
+					finished, c.Reason, execs = true, "the test skips itself", 0
+				}
 			case "slow":
-				finished, c.Reason = true, "an execution takes too long"
+				finished, c.Reason, execs = true, "an execution takes too long", 0
 			case "end", "alone", "exhausted":
 				finished = true
 				execs = 0
@@ -102,10 +110,16 @@ func CrossCheck(ctx context.Context, p Program, test string, o Options, execs ui
 		}
 		h := r.header()
 		c.Executions += int(h.Executions)
-		next = h.Execution + 1
 		if !finished {
-			c.Reason = r.ended()
+			// What a race leads to can end the process; the next execution may not.
+			if c.Reason == "" {
+				c.Reason = r.ended()
+			}
+			if deaths++; deaths == maxDeaths || h.Execution < next {
+				execs = 0
+			}
 		}
+		next = h.Execution + 1
 		r.close()
 	}
 	return c, c.name(ctx, names)

@@ -74,7 +74,7 @@ func (h *Hunt) crossCheck(ctx context.Context, c build.Config, packages []build.
 			both += o.Both
 			executions += o.Executions
 			if o.Reason != "" {
-				h.oracle.notes = append(h.oracle.notes, fmt.Sprintf("%s: the comparison with ThreadSanitizer ended after %d executions: %s", subject, o.Executions, o.Reason))
+				h.oracle.notes = append(h.oracle.notes, fmt.Sprintf("%s: the comparison with ThreadSanitizer lacks executions, %d were made: %s", subject, o.Executions, o.Reason))
 			}
 			for _, d := range o.Differ {
 				if d.Why != "" {
