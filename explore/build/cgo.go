@@ -20,7 +20,7 @@ func CheckC(ctx context.Context, dir string) error {
 		words = []string{"gcc"}
 	}
 	if _, err := exec.LookPath(words[0]); err != nil {
-		return fmt.Errorf("Go's race detector is linked by a C compiler, and %s is not there; install it, or name another one with CC=", words[0])
+		return fmt.Errorf("the race detector of Go is linked by a C compiler, and %s is not there; install it, or name another one with CC=", words[0])
 	}
 	return nil
 }
