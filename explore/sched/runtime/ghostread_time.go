@@ -129,8 +129,8 @@ func ghostTimerDone(t *timer) {
 
 // ghostUnstarve, called every 1,024 points, lets time pass for a program that
 // polls: after ghostStarve points without a tick, a millisecond at each call,
-// and twice as much after each further ghostDoubles points. So a loop that
-// waits for a timer comes to its end, and one that computes does not run into
+// and while a timer is pending twice as much after each further ghostDoubles
+// points. So a loop that waits for a timer comes to its end, and one that computes does not run into
 // a timeout of seconds. An execution that notices is marked loose: that it
 // fails may be our doing.
 func ghostUnstarve() {
@@ -139,7 +139,11 @@ func ghostUnstarve() {
 		return
 	}
 	ghostClock.pushed = true
-	ghostClock.now += 1000 * 1000 << min((n-ghostStarve)/ghostDoubles, 16)
+	d := int64(1000 * 1000)
+	if ghostTimers.wakeTime() != 0 {
+		d <<= min((n-ghostStarve)/ghostDoubles, 16)
+	}
+	ghostClock.now += d
 }
 
 // ghostNotice marks the execution if its clock was pushed.
