@@ -27,6 +27,12 @@ func TestReduced(t *testing.T) {
 			_, found := search(t, p, test, o, 200)
 			for _, f := range found {
 				w := f.Witness
+				if neverPasses[test] {
+					if w.Switches != nil {
+						t.Errorf("%s: reduced, though each execution has a process of its own", f.Kind)
+					}
+					continue
+				}
 				if w.Switches == nil || *w.Switches > w.Found {
 					t.Fatalf("%s: switches counted: %t; want them, and %d at most", f.Kind, w.Switches != nil, w.Found)
 				}
@@ -38,6 +44,10 @@ func TestReduced(t *testing.T) {
 	}
 	t.Logf("%d findings: %d switches before, %d after", findings, before, after)
 }
+
+// neverPasses are the tests whose executions have processes of their own, since
+// none of them passes: their schedules are not reduced.
+var neverPasses = map[string]bool{"TestAlwaysDeadlocks": true, "TestDeadlocksWithOne": true}
 
 func checkReduced(t *testing.T, p explore.Program, test string, o explore.Options, f finding.Finding) {
 	t.Helper()

@@ -33,7 +33,7 @@ type portfolio struct {
 // the way. The mix of random strategies goes first and finds most of what there
 // is; a test that is small enough comes to its end in the first tries.
 const (
-	broad     = 20     // executions before it
+	broad     = 100    // executions before it
 	eager     = 1000   // tries that take every second execution
 	steady    = 20_000 // then every fourth, until there were so many
 	smallTest = 1000   // decisions of one execution
