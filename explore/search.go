@@ -151,14 +151,18 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 	return s.prove(ctx, cands, until)
 }
 
-// prove tries candidates, as long as there is time.
+// prove tries candidates, as long as there is time. If ctx is done, it returns
+// its error, and has tried them all the same.
 func (s *Session) prove(ctx context.Context, cands []candidate, until time.Time) error {
-	for _, c := range cands {
+	for i, c := range cands {
 		if s.gather == nil && time.Since(until) > proofTime && s.known[c.key] == nil {
 			s.unchecked++ // the same candidate comes again, if there is another slice
 			continue
 		}
 		if err := s.try(ctx, c); err != nil {
+			if ctx.Err() != nil {
+				s.salvage(ctx, cands[i:])
+			}
 			return err
 		}
 	}

@@ -239,8 +239,8 @@ func TestUnknown(t *testing.T) {
 	if got := summary.Verdict(); got != finding.Unknown {
 		t.Errorf("verdict: got %s, want unknown", got)
 	}
-	if len(summary.Outcomes) != 1 || !strings.Contains(summary.Outcomes[0].Reason, "exit status 3") {
-		t.Errorf("outcomes: got %+v, want one that names exit status 3", summary.Outcomes)
+	if len(summary.Outcomes) != 1 || !strings.Contains(summary.Outcomes[0].Reason, "the program exits with status 3") {
+		t.Errorf("outcomes: got %+v, want one that names the status 3", summary.Outcomes)
 	}
 	if !slices.ContainsFunc(summary.Notes, func(n string) bool { return strings.HasPrefix(n, "1 test") && strings.Contains(n, "skip") }) {
 		t.Errorf("notes: got %q, want one about the test that skips itself", summary.Notes)

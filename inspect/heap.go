@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -78,18 +79,12 @@ func (t *Target) probe() error {
 		return fmt.Errorf("%s: its DWARF has no runtime.buildVersion", t.Image.Path)
 	}
 	header := make([]byte, 16)
-	if err := t.raw.read([][]byte{header}, []uint64{v.Addr + t.bias}); err != nil {
+	if err := t.raw.read([][]byte{header}, []uint64{v.Addr + t.bias}); errors.Is(err, errRefused) || errors.Is(err, errGone) {
 		return fmt.Errorf("%s: %w", t.Name, err)
 	}
-	n := min(u64(header, 8), 256)
-	text := make([]byte, n)
-	if n > 0 {
-		if err := t.raw.read([][]byte{text}, []uint64{u64(header, 0)}); err != nil {
-			return fmt.Errorf("%s: %w", t.Name, err)
-		}
-	}
-	if string(text) != t.Image.Version {
-		return fmt.Errorf("%s does not run %s: where that has its version, %s, is %q; give the executable that it runs with --exe", t.Name, t.Image.Path, t.Image.Version, text)
+	text := make([]byte, min(u64(header, 8), 256))
+	if t.raw.read([][]byte{text}, []uint64{u64(header, 0)}) != nil || string(text) != t.Image.Version {
+		return fmt.Errorf("%s does not run %s: where that has its version, %s, is something else; give the executable that it runs with --exe", t.Name, t.Image.Path, t.Image.Version)
 	}
 	return nil
 }

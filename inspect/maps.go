@@ -227,20 +227,23 @@ type piece struct {
 	data []byte
 }
 
-// readSwiss copies the map at addr. The copies of the groups are valid until
-// the next call.
-func (w *walk) readSwiss(s *swiss, m *Map) (groups []piece) {
-	for m.Tries = 1; ; m.Tries++ {
-		again := *m
-		groups, ok := w.trySwiss(s, &again)
-		again.Consistent = ok
-		if ok || m.Tries == Tries || w.t.mem.err != nil {
-			tries := m.Tries
-			*m = again
-			m.Tries = tries
-			return groups
+// attempt copies a map, with try, until its parts agree or Tries is up. The
+// copies are valid until the next call.
+func (w *walk) attempt(m *Map, try func(*Map) (pieces []piece, ok bool)) []piece {
+	for n := 1; ; n++ {
+		now := *m
+		pieces, ok := try(&now)
+		now.Consistent, now.Tries = ok, n
+		if ok || n == Tries || w.t.mem.err != nil {
+			*m = now
+			return pieces
 		}
 	}
+}
+
+// readSwiss copies a Swiss map: its groups.
+func (w *walk) readSwiss(s *swiss, m *Map) (groups []piece) {
+	return w.attempt(m, func(m *Map) ([]piece, bool) { return w.trySwiss(s, m) })
 }
 
 // trySwiss reads header, directory, tables and groups, and the header again.
@@ -386,17 +389,7 @@ func (w *walk) unchanged() bool {
 // readClassic copies a classic map: its buckets, those that growth has not
 // moved yet, and the overflow buckets of both.
 func (w *walk) readClassic(c *classic, m *Map) (buckets []piece) {
-	for m.Tries = 1; ; m.Tries++ {
-		again := *m
-		buckets, ok := w.tryClassic(c, &again)
-		again.Consistent = ok
-		if ok || m.Tries == Tries || w.t.mem.err != nil {
-			tries := m.Tries
-			*m = again
-			m.Tries = tries
-			return buckets
-		}
-	}
+	return w.attempt(m, func(m *Map) ([]piece, bool) { return w.tryClassic(c, m) })
 }
 
 func (w *walk) tryClassic(c *classic, m *Map) (buckets []piece, ok bool) {

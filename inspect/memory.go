@@ -9,6 +9,9 @@ import (
 // errGone ends everything: the process has exited.
 var errGone = errors.New("the process has exited meanwhile")
 
+// errRefused ends everything too.
+var errRefused = errors.New("the kernel does not let us read its memory (ptrace rules: see /proc/sys/kernel/yama/ptrace_scope): run ghostread as root or with CAP_SYS_PTRACE")
+
 // memory is where a Target reads from.
 type memory interface {
 	// read fills each of bufs, maxVector at most, from its address, or fails.

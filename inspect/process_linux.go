@@ -116,7 +116,7 @@ func (p *process) read(bufs [][]byte, addrs []uint64) error {
 	n, err := unix.ProcessVMReadv(p.pid, p.local, p.remote, 0)
 	switch {
 	case err == unix.EPERM:
-		return fmt.Errorf("the kernel does not let us read process %d (ptrace rules: see /proc/sys/kernel/yama/ptrace_scope): run ghostread as root or with CAP_SYS_PTRACE", p.pid)
+		return errRefused
 	case err == unix.ESRCH:
 		return errGone
 	case err != nil:
