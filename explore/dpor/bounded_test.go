@@ -53,7 +53,11 @@ func (p program) schedules(limit int) map[string]int {
 // TestBounded compares the schedules that are explored with all there are: each
 // with few enough preemptions comes once, those with fewer first.
 func TestBounded(t *testing.T) {
-	const seed, programs = 20_261_123, 500
+	const seed = 20_261_123
+	programs := 500
+	if testing.Short() {
+		programs = 50
+	}
 	r := rand.New(rand.NewPCG(seed, 2))
 	t.Logf("seed %d", seed)
 	compared, explored := 0, 0
