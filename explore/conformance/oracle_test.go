@@ -121,11 +121,8 @@ func TestGeneratedPrograms(t *testing.T) {
 }
 
 // TestOracleOnCorpus compares the detectors on GOROOT's race corpus. It starts
-// some 370 processes: set GHOSTREAD_FULL to run it.
+// some 370 processes.
 func TestOracleOnCorpus(t *testing.T) {
-	if os.Getenv("GHOSTREAD_FULL") == "" {
-		t.Skip("takes a minute; set GHOSTREAD_FULL=1 to run it")
-	}
 	p, all := oracleBuild(t, corpus(t).Dir)
 	var tests []string
 	for _, name := range all {
