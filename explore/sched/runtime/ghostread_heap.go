@@ -57,9 +57,14 @@ func ghostread_stacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr))
 		if gp.ghost.world == ghost.world {
 			id = gp.ghost.id
 		}
+		// Below its stack pointer a goroutine has what others left there that had
+		// the stack before it.
 		lo := gp.stack.lo
-		if s == _Gwaiting {
+		switch {
+		case s == _Gwaiting || s == _Grunnable || s == _Gpreempted:
 			lo = gp.sched.sp
+		case s == _Gsyscall && gp.syscallsp != 0:
+			lo = gp.syscallsp
 		}
 		f(uintptr(unsafe.Pointer(gp)), id, gp == ghost.driver.ptr(), lo, gp.stack.hi)
 	}
