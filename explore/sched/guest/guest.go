@@ -23,6 +23,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -527,6 +528,14 @@ func (l *loop) replay() {
 	at, times := s.Diverged()
 	list := l.stuck(c)
 	hopeless(list)
+	if slices.ContainsFunc(list, func(g goroutine) bool { return g.parked() && !g.hopeless }) {
+		// What looked like a reference may have been left by somebody who runs
+		// now and then, as finalizers do. What nothing reaches stays unreachable,
+		// so the second look is as good as the first.
+		runtime.GC()
+		runtimeFinalize()
+		hopeless(list)
+	}
 	holders := references(list)
 	for i := range list {
 		send(list[i].record().Int("counter", list[i].counter()).With("holders", holders[i]))
