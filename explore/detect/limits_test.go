@@ -350,7 +350,6 @@ func TestBeyondTheLimits(t *testing.T) {
 	}
 }
 
-// TestMemoryOfLargeLogs holds Run to 150 MB on top of a log of 1M events.
 // TestLateTimers: timer functions that run for the first time when all lanes
 // are taken make no goroutine forget what it knows.
 func TestLateTimers(t *testing.T) {
@@ -369,6 +368,43 @@ func TestLateTimers(t *testing.T) {
 	}
 }
 
+// TestLostObjects: a lock for whose clock there is no room any more orders all
+// the same. Its users are many, so that the clock grows, and so are the locks.
+func TestLostObjects(t *testing.T) {
+	for _, kind := range []event.Kind{event.Release, event.ReleaseMerge} {
+		var log []event.Event
+		lock := func(g int32, mu uint64, what ...event.Event) {
+			log = append(log, ev(g, event.Acquire, mu))
+			log = append(log, what...)
+			log = append(log, ev(g, kind, mu))
+		}
+		lock(1, mu, ev(1, event.Write, x)) // a small clock, for which there is room
+		lock(1, mu+8, ev(1, event.Write, x+64))
+		const users = 2000
+		for g := int32(2); g < users; g++ {
+			log = append(log, spawn(1, g))
+		}
+		for g := int32(2); g < users; g++ {
+			log = append(log, ev(g, event.Write, x+1<<20+8*uint64(g))) // keeps its lane
+		}
+		for i := range uint64(6000) { // 8 KB each
+			log = append(log, ev(users-1, event.Release, mu+1<<20+64*i))
+		}
+		for g := int32(2); g < users; g++ {
+			lock(g, mu, ev(g, event.Write, x))
+			lock(users-g+1, mu+8, ev(users-g+1, event.Write, x+64))
+		}
+		d := New()
+		if races := d.Run(number(log)); len(races) != 0 {
+			t.Errorf("%v: %d races, the first is %v; want none", kind, len(races), races[0])
+		}
+		if d.Exact() {
+			t.Errorf("%v: there was room for everything: the test shows nothing", kind)
+		}
+	}
+}
+
+// TestMemoryOfLargeLogs holds Run to 150 MB on top of a log of 1M events.
 func TestMemoryOfLargeLogs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")

@@ -21,6 +21,9 @@ type object struct {
 	// function, whose lane starts anew with every firing.
 	by int32
 	at uint32
+	// lost: there was no room for its clock, which went to the spare object,
+	// and so does all that is released to it from then on.
+	lost bool
 }
 
 type objects struct {
@@ -64,7 +67,7 @@ func (d *Detector) findObject(addr uint64) *object {
 	if c := d.memory.find(addr >> 3); c != nil {
 		for i := c.objects; i != 0; {
 			s := d.objects.at(i)
-			if s.addr == addr && s.n != 0 {
+			if s.addr == addr && s.n != 0 && !s.lost {
 				return s
 			}
 			i = s.next
@@ -77,7 +80,9 @@ func (d *Detector) findObject(addr uint64) *object {
 }
 
 // objectAt returns the object at addr, made if need be, with room for n
-// components. merged is true if it stands for others too.
+// components. merged is true if it stands for others too. Once there is no room
+// for something, no object is made any more: what was released to the spare one
+// must not be missing from one that is made later.
 func (d *Detector) objectAt(addr uint64, n int) (s *object, merged bool) {
 	c := d.memory.at(addr >> 3)
 	if c == nil {
@@ -86,12 +91,15 @@ func (d *Detector) objectAt(addr uint64, n int) (s *object, merged bool) {
 	for i := c.objects; i != 0; {
 		s = d.objects.at(i)
 		if s.addr == addr {
-			if !d.fit(s, n) {
-				return d.spareObject()
+			if !s.lost && d.fit(s, n) {
+				return s, false
 			}
-			return s, false
+			return d.lose(s)
 		}
 		i = s.next
+	}
+	if d.objects.spare {
+		return d.spareObject()
 	}
 	i := d.objects.get()
 	if i == 0 {
@@ -101,9 +109,22 @@ func (d *Detector) objectAt(addr uint64, n int) (s *object, merged bool) {
 	*s = object{addr: addr, next: c.objects, by: noLane}
 	c.objects = i
 	if !d.fit(s, n) {
-		return d.spareObject()
+		return d.lose(s)
 	}
 	return s, false
+}
+
+// lose gives up an object for which there is no room: the spare one learns what
+// it knows.
+func (d *Detector) lose(s *object) (*object, bool) {
+	spare, merged := d.spareObject()
+	if !s.lost {
+		s.lost = true
+		if s.n > 0 {
+			d.mergeClock(spare, d.order.arena.words(s.off, int(s.n)))
+		}
+	}
+	return spare, merged
 }
 
 // fit makes room for n components in the clock of s.
@@ -176,14 +197,15 @@ func (d *Detector) store(s *object, t int32) {
 }
 
 // merge joins the clock of lane t into s, which has room for it.
-func (d *Detector) merge(s *object, t int32) {
-	l := &d.order.lanes[t]
-	words := d.order.arena.words(s.off, max(int(s.n), len(l.clock)))
-	if len(l.clock) > int(s.n) {
+func (d *Detector) merge(s *object, t int32) { d.mergeClock(s, d.order.lanes[t].clock) }
+
+func (d *Detector) mergeClock(s *object, clock []uint32) {
+	words := d.order.arena.words(s.off, max(int(s.n), len(clock)))
+	if len(clock) > int(s.n) {
 		clear(words[s.n:])
-		s.n = int32(len(l.clock))
+		s.n = int32(len(clock))
 	}
-	for i, x := range l.clock {
+	for i, x := range clock {
 		words[i] = max(words[i], x)
 	}
 	s.by = noLane
