@@ -10,7 +10,7 @@
 // most 5, and replays what it found; and it wants nothing from a few hundred
 // executions of each repaired one. The whole measurement takes longer:
 //
-//	go test ./explore/suite -full -timeout 4h -v
+//	go test ./explore/suite -full -timeout 1h -v
 //
 // makes 10,000 executions of each repaired program under every strategy and
 // replays each finding 100 times, each time in a fresh process. With

@@ -140,9 +140,3 @@ var (
 	// afterwards.
 	late = []finding.Kind{finding.Panic, finding.Failure}
 )
-
-// mayMiss are exceptions from the rule that each bug shows under each seed,
-// with the reason. Such a bug must still show under one of them.
-var mayMiss = map[string]string{
-	"Ring": "three goroutines have to be stopped between two locks each, and the mix needs 89 executions for that with one seed, or more than 100",
-}
