@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ type Detail struct {
 	KeysLeft  int
 	ElemsLeft int
 
-	Entries []Entry // the first ones, in the order in which they lie in memory
+	First []Entry // the first entries, in the order in which they lie in memory
 }
 
 // Table is one table of a Swiss map.
@@ -129,8 +130,8 @@ func (w *walk) slots(d *Detail, s *shape, pieces []piece, look Look) {
 					continue
 				}
 				full++
-				if look.Entries < 0 || len(d.Entries) < look.Entries {
-					d.Entries = append(d.Entries, Entry{v.slot(d.Type.Key, s.slots[0].t, part[0]), v.slot(d.Type.Elem, s.slots[1].t, part[1])})
+				if look.Entries < 0 || len(d.First) < look.Entries {
+					d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, part[0]), v.slot(d.Type.Elem, s.slots[1].t, part[1])})
 				}
 			}
 			count(full)
@@ -170,8 +171,18 @@ func (e *AmbiguousError) Error() string {
 	return b.String()
 }
 
-// find returns the map that an owner has, or that is at an address.
+// find returns the map that an owner has, or that is at an address. That of a
+// package variable is read without a census.
 func (t *Target) find(owner string, addr uint64) (*walk, *found, error) {
+	if v, ok := t.Image.Global(owner); ok && v.Type.Kind == reflect.Map {
+		if err := t.refresh(); err != nil {
+			return nil, nil, err
+		}
+		w := newWalk(t)
+		if at, ok := t.mem.word(v.Addr + t.bias); ok && at != 0 && (addr == 0 || addr == at) {
+			return w, &found{Map: Map{Addr: at, Type: v.Type}, path: w.paths.root(v.Name, v.Type)}, nil
+		}
+	}
 	w, err := t.walk()
 	if err != nil {
 		return nil, nil, err

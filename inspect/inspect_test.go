@@ -66,6 +66,14 @@ func build(t *testing.T, release string, env []string, flags ...string) string {
 // start runs a program until the test ends, and returns its first line.
 func start(t *testing.T, exe string, args ...string) (pid int, line []byte) {
 	t.Helper()
+	pid, line, stop := launch(t, exe, args...)
+	t.Cleanup(stop)
+	return pid, line
+}
+
+// launch runs a program until stop is called, and returns its first line.
+func launch(t *testing.T, exe string, args ...string) (pid int, line []byte, stop func()) {
+	t.Helper()
 	cmd := exec.Command(exe, args...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -78,18 +86,19 @@ func start(t *testing.T, exe string, args ...string) (pid int, line []byte) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = func() {
 		in.Close()
 		io.Copy(io.Discard, out)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("the program ended with %v", err)
 		}
-	})
+	}
 	line, err = bufio.NewReader(out).ReadBytes('\n')
 	if err != nil {
+		stop()
 		t.Fatal(err)
 	}
-	return cmd.Process.Pid, line
+	return cmd.Process.Pid, line, stop
 }
 
 type planted struct {
@@ -182,10 +191,10 @@ func TestAt(t *testing.T) {
 			}
 			// Deleted keys stay, their elements do not. Growth may have copied some
 			// of them to slots that are used again, so not all are left.
-			if len(d.Entries) != 100 || full != 100 || d.KeysLeft < 40_000 || d.KeysLeft > 49_900 || d.ElemsLeft != 0 || !d.Consistent {
-				t.Errorf("main.shrunk: got %d entries, %d slots with one, %d keys and %d elements left; want 100, 100, nearly 49,900 and 0", len(d.Entries), full, d.KeysLeft, d.ElemsLeft)
+			if len(d.First) != 100 || full != 100 || d.KeysLeft < 40_000 || d.KeysLeft > 49_900 || d.ElemsLeft != 0 || !d.Consistent {
+				t.Errorf("main.shrunk: got %d entries, %d slots with one, %d keys and %d elements left; want 100, 100, nearly 49,900 and 0", len(d.First), full, d.KeysLeft, d.ElemsLeft)
 			}
-			for _, e := range d.Entries {
+			for _, e := range d.First {
 				if e.Key != e.Elem {
 					t.Errorf("main.shrunk: got %s: %s, want twice the same", e.Key, e.Elem)
 				}
@@ -207,7 +216,7 @@ func TestAt(t *testing.T) {
 					continue
 				}
 				var got []string
-				for _, e := range d.Entries {
+				for _, e := range d.First {
 					got = append(got, address.ReplaceAllString(e.Key+": "+e.Elem, "0x..."))
 				}
 				slices.Sort(got)
@@ -401,28 +410,10 @@ func TestDamaged(t *testing.T) {
 
 // TestGone reads a process that ends.
 func TestGone(t *testing.T) {
-	exe := build(t, "", nil)
-	cmd := exec.Command(exe)
-	in, err := cmd.StdinPipe()
+	pid, _, stop := launch(t, build(t, "", nil))
+	target, err := Attach(pid, "")
+	stop()
 	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(out).ReadBytes('\n'); err != nil {
-		t.Fatal(err)
-	}
-	target, err := Attach(cmd.Process.Pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	in.Close()
-	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := target.Census(); err != errGone {
@@ -438,9 +429,9 @@ func TestControl(t *testing.T) {
 		for i := range c {
 			switch x >> (2 * i) & 3 {
 			case 0:
-				c[i] = ctrlEmpty
+				c[i] = 0x80
 			case 1:
-				c[i] = ctrlDeleted
+				c[i] = 0xFE
 				deleted++
 			case 2:
 				c[i] = 0x7f

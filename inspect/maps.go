@@ -20,7 +20,6 @@ type Map struct {
 	Bytes      uint64 // of the heap that the map takes, its keys and values in the slots included, what they point to not
 	Old        uint64 // of those, bytes of buckets that growth has not moved yet
 	Overflow   uint64 // of those, bytes of overflow buckets
-	Tables     int    // or 1, of a Swiss map; buckets of a classic one
 	Growing    bool   // entries are being moved to other buckets
 	Evacuated  uint64 // old buckets that are empty by now, if Growing
 	Writing    bool   // somebody was in the middle of a write
@@ -55,16 +54,14 @@ func (m *Map) Load() float64 {
 // swiss is where a Swiss map (internal/runtime/maps, Go 1.24 to 1.27) of one
 // type has its fields.
 type swiss struct {
-	size                                                     int64
-	used, dirPtr, dirLen, globalDepth, globalShift, writing  int64
-	clearSeq                                                 int64 // -1 before Go 1.25
-	table                                                    int64 // size
-	tUsed, tCapacity, tGrowthLeft, tLocalDepth, tIndex, tPtr int64
-	tMask                                                    int64
-	group                                                    int64 // size
-	ctrl                                                     int64
-	slots                                                    []slotField // of the 8 slots of a group
-	groupType                                                *gobinary.Type
+	size                                                    int64
+	used, dirPtr, dirLen, globalDepth, globalShift, writing int64
+	table                                                   int64 // size
+	tUsed, tCapacity, tGrowthLeft, tLocalDepth, tPtr        int64
+	tMask                                                   int64
+	group                                                   int64 // size
+	ctrl                                                    int64
+	slots                                                   []slotField // of the 8 slots of a group
 }
 
 // slotField is where keys or elements of the 8 slots are.
@@ -80,13 +77,10 @@ const groupSlots = 8
 // swissOf reads the layout of maps of type t from its DWARF.
 func swissOf(t *gobinary.Type) (*swiss, error) {
 	m := layout{t: t.Impl}
-	s := &swiss{size: t.Impl.Size, clearSeq: -1}
+	s := &swiss{size: t.Impl.Size}
 	dir := m.need("dirPtr")
 	s.used, s.dirPtr, s.dirLen = m.need("used").Offset, dir.Offset, m.need("dirLen").Offset
 	s.globalDepth, s.globalShift, s.writing = m.need("globalDepth").Offset, m.need("globalShift").Offset, m.need("writing").Offset
-	if f, ok := t.Impl.Field("clearSeq"); ok {
-		s.clearSeq = f.Offset
-	}
 	if m.err != nil {
 		return nil, m.err
 	}
@@ -98,7 +92,7 @@ func swissOf(t *gobinary.Type) (*swiss, error) {
 	groups := tl.need("groups")
 	s.table = table.Size
 	s.tUsed, s.tCapacity, s.tGrowthLeft = tl.need("used").Offset, tl.need("capacity").Offset, tl.need("growthLeft").Offset
-	s.tLocalDepth, s.tIndex = tl.need("localDepth").Offset, tl.need("index").Offset
+	s.tLocalDepth = tl.need("localDepth").Offset
 	if tl.err != nil {
 		return nil, tl.err
 	}
@@ -112,7 +106,7 @@ func swissOf(t *gobinary.Type) (*swiss, error) {
 	if group == nil {
 		return nil, fmt.Errorf("%s: its groups are a %s", t.Name, data.Type.Name)
 	}
-	s.group, s.groupType = group.Size, group
+	s.group = group.Size
 	g := layout{t: group}
 	ctrl := g.need("ctrl")
 	if g.err != nil {
@@ -121,13 +115,12 @@ func swissOf(t *gobinary.Type) (*swiss, error) {
 	if s.ctrl = ctrl.Offset; ctrl.Type.Size != groupSlots {
 		return nil, fmt.Errorf("%s: its groups have %d control bytes", t.Name, ctrl.Type.Size)
 	}
-	return s, s.readSlots(t)
+	return s, s.readSlots(t, group)
 }
 
 // readSlots finds keys and elements in a group: an array of slots with both, or
 // an array of each.
-func (s *swiss) readSlots(t *gobinary.Type) error {
-	g := s.groupType
+func (s *swiss) readSlots(t, g *gobinary.Type) error {
 	if slots, ok := g.Field("slots"); ok && slots.Type.Elem != nil {
 		for i, name := range []string{"key", "elem"} {
 			f, ok := slots.Type.Elem.Field(name)
@@ -159,12 +152,11 @@ func follow(t *gobinary.Type, n int) *gobinary.Type {
 // classic is where a classic map (runtime/map.go up to Go 1.23, and
 // map_noswiss.go) of one type has its fields.
 type classic struct {
-	size                                                       int64
-	count, flags, b, noverflow, buckets, oldbuckets, nevacuate int64
-	bucket                                                     int64 // size
-	tophash, overflow                                          int64
-	slots                                                      []slotField
-	bucketType                                                 *gobinary.Type
+	size                                            int64
+	count, flags, b, buckets, oldbuckets, nevacuate int64
+	bucket                                          int64 // size
+	tophash, overflow                               int64
+	slots                                           []slotField
 }
 
 // Flags of a classic map.
@@ -175,11 +167,8 @@ const (
 
 // Top hash values of runtime/map.go.
 const (
-	emptyRest      = 0
-	emptyOne       = 1
-	evacuatedX     = 2
-	evacuatedEmpty = 4
-	minTopHash     = 5
+	evacuatedX = 2 // from here to minTopHash: moved to another bucket
+	minTopHash = 5
 )
 
 func classicOf(t *gobinary.Type) (*classic, error) {
@@ -187,23 +176,23 @@ func classicOf(t *gobinary.Type) (*classic, error) {
 	buckets := m.need("buckets")
 	c := &classic{
 		size: t.Impl.Size, count: m.need("count").Offset, flags: m.need("flags").Offset, b: m.need("B").Offset,
-		noverflow: m.need("noverflow").Offset, buckets: buckets.Offset, oldbuckets: m.need("oldbuckets").Offset, nevacuate: m.need("nevacuate").Offset,
+		buckets: buckets.Offset, oldbuckets: m.need("oldbuckets").Offset, nevacuate: m.need("nevacuate").Offset,
 	}
 	if m.err != nil {
 		return nil, m.err
 	}
-	c.bucketType = follow(buckets.Type, 1)
-	if c.bucketType == nil {
+	bucket := follow(buckets.Type, 1)
+	if bucket == nil {
 		return nil, fmt.Errorf("%s: its buckets are a %s", t.Name, buckets.Type.Name)
 	}
-	b := layout{t: c.bucketType}
-	c.bucket = c.bucketType.Size
+	b := layout{t: bucket}
+	c.bucket = bucket.Size
 	keys, values := b.need("keys"), b.need("values")
 	c.tophash, c.overflow = b.need("tophash").Offset, b.need("overflow").Offset
 	if b.err != nil {
 		return nil, b.err
 	}
-	if top, _ := c.bucketType.Field("tophash"); top.Type.Size != groupSlots {
+	if top, _ := bucket.Field("tophash"); top.Type.Size != groupSlots {
 		return nil, fmt.Errorf("%s: its buckets have %d top hashes", t.Name, top.Type.Size)
 	}
 	if keys.Type.Elem == nil || values.Type.Elem == nil {
@@ -268,7 +257,7 @@ func (w *walk) trySwiss(s *swiss, m *Map) (groups []piece, ok bool) {
 			return nil, false
 		}
 		full, dead := control(g[s.ctrl : s.ctrl+groupSlots])
-		m.Slots, m.Tombstones, m.Tables = groupSlots, dead, 1
+		m.Slots, m.Tombstones = groupSlots, dead
 		m.Bytes += w.t.heap.size(dir, uint64(s.group))
 		return []piece{{dir, g}}, full == m.Entries && !m.Writing && w.unchanged()
 	case depth > 48 || n != 1<<depth || n > maxDirectory || int(u8(head, s.globalShift)) != 64-int(depth)&63:
@@ -305,7 +294,6 @@ func (w *walk) trySwiss(s *swiss, m *Map) (groups []piece, ok bool) {
 		full += here
 		m.Slots += capacity
 		m.Tombstones += dead
-		m.Tables++
 		m.Bytes += w.t.heap.size(at, uint64(s.table)) + w.t.heap.size(data, uint64(len(g)))
 		groups = append(groups, piece{data, g})
 		i += 1 << (depth - local)
@@ -313,13 +301,8 @@ func (w *walk) trySwiss(s *swiss, m *Map) (groups []piece, ok bool) {
 	return groups, ok && full == m.Entries && w.unchanged()
 }
 
-// Control bytes of a group.
-const (
-	ctrlEmpty   = 0x80
-	ctrlDeleted = 0xFE
-)
-
-// control counts full and deleted slots of a control word.
+// control counts full and deleted slots of a control word: the byte of an empty
+// slot is 0x80, that of a deleted one 0xFE, and others are less than 0x80.
 func control(c []byte) (full, deleted uint64) {
 	v := u64(c, 0)
 	high := v & 0x8080808080808080
@@ -416,7 +399,6 @@ func (w *walk) tryClassic(c *classic, m *Map) (buckets []piece, ok bool) {
 	if !good {
 		return nil, false
 	}
-	m.Tables = 1 << b
 	m.Slots = groupSlots * (1<<b + uint64(len(extra)))
 	m.Bytes += used
 	m.Overflow = used - min(used, uint64(len(main.data)))

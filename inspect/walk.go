@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"slices"
@@ -273,31 +274,36 @@ func (w *walk) scan(p *plan, b []byte, addr uint64, path int32) {
 		if x.off < 0 || x.off+x.size() > int64(len(b)) {
 			continue // the DWARF is damaged
 		}
-		v := u64(b, x.off)
-		if v == 0 || x.kind != reflect.Array && x.kind != reflect.UnsafePointer && !w.seen.add(addr+uint64(x.off)) {
+		if u64(b, x.off) == 0 || x.kind != reflect.Array && x.kind != reflect.UnsafePointer && !w.seen.add(addr+uint64(x.off)) {
 			continue
 		}
-		switch x.kind {
-		case reflect.Pointer:
-			w.push(v, 1, x.elem, w.paths.child(path, x.label, x.elem))
-		case reflect.Slice:
-			if n := u64(b, x.off+8); x.elem != nil {
-				w.push(v, n, x.elem, w.paths.child(path, x.label+"[]", x.elem))
-			}
-		case reflect.Array:
-			w.push(addr+uint64(x.off), uint64(x.t.Len), x.elem, w.paths.child(path, x.label+"[]", x.elem))
-		case reflect.Interface:
-			w.interfaces(x, v, u64(b, x.off+8), path)
-		case reflect.Map:
-			w.todo = append(w.todo, mapItem{v, x.t, w.paths.child(path, x.label, x.t)})
-		case reflect.Chan:
-			w.channel(x.t, v, w.paths.child(path, x.label+"<-", x.t.Elem))
-		case reflect.Func:
-			w.closure(v, path, x.label)
-		case reflect.UnsafePointer:
-			if _, _, ok := w.t.heap.object(v); ok {
-				w.lost.Unsafe++
-			}
+		w.follow(x, b, addr, path)
+	}
+}
+
+// follow follows one word of the value whose bytes are b.
+func (w *walk) follow(x *word, b []byte, addr uint64, path int32) {
+	v := u64(b, x.off)
+	switch x.kind {
+	case reflect.Pointer:
+		w.push(v, 1, x.elem, w.paths.child(path, x.label, x.elem))
+	case reflect.Slice:
+		if n := u64(b, x.off+8); x.elem != nil {
+			w.push(v, n, x.elem, w.paths.child(path, x.label+"[]", x.elem))
+		}
+	case reflect.Array:
+		w.push(addr+uint64(x.off), uint64(x.t.Len), x.elem, w.paths.child(path, x.label+"[]", x.elem))
+	case reflect.Interface:
+		w.interfaces(x, v, u64(b, x.off+8), path)
+	case reflect.Map:
+		w.todo = append(w.todo, mapItem{v, x.t, w.paths.child(path, x.label, x.t)})
+	case reflect.Chan:
+		w.channel(x.t, v, w.paths.child(path, x.label+"<-", x.t.Elem))
+	case reflect.Func:
+		w.closure(v, path, x.label)
+	case reflect.UnsafePointer:
+		if _, _, ok := w.t.heap.object(v); ok {
+			w.lost.Unsafe++
 		}
 	}
 }
@@ -342,27 +348,12 @@ func (w *walk) interfaces(x *word, tab, data uint64, path int32) {
 		w.push(data, 1, t, to)
 		return
 	}
+	// The data word is the value itself, and was marked as seen by the caller.
 	var b [8]byte
-	for i := range b {
-		b[i] = byte(data >> (8 * i))
-	}
-	// The word itself is the value; the address is only for what was seen, and
-	// the word that has it was marked by the caller.
+	binary.LittleEndian.PutUint64(b[:], data)
 	p := w.plan(t)
 	for i := range p.words {
-		y := p.words[i]
-		switch y.kind {
-		case reflect.Pointer:
-			w.push(data, 1, y.elem, w.paths.child(to, y.label, y.elem))
-		case reflect.Map:
-			w.todo = append(w.todo, mapItem{data, y.t, w.paths.child(to, y.label, y.t)})
-		case reflect.Chan:
-			w.channel(y.t, data, w.paths.child(to, y.label+"<-", y.t.Elem))
-		case reflect.Func:
-			w.closure(data, to, y.label)
-		case reflect.UnsafePointer:
-			w.lost.Unsafe++
-		}
+		w.follow(&p.words[i], b[:], 0, to)
 	}
 }
 
@@ -545,7 +536,7 @@ func (w *walk) small(f *found, s *shape) bool {
 		}
 		c.pieces[1] = w.claimed(body, b)
 		b = c.pieces[1].data
-		m.Slots, m.Tables = groupSlots, 1
+		m.Slots = groupSlots
 		m.Bytes += w.t.heap.size(body, uint64(s.stride))
 		if s.swiss != nil {
 			full, m.Tombstones = control(b[s.swiss.ctrl : s.swiss.ctrl+groupSlots])

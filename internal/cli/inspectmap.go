@@ -16,7 +16,7 @@ const fewTables = 16
 func writeDetail(out io.Writer, t *inspect.Target, d *inspect.Detail, look inspect.Look) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s at %#x, %s, %s\n", d.Owner, d.Type.Name, d.Addr, t.Name, t.Image.Version)
-	fmt.Fprintf(&b, "%s in %s slots (load %.0f %%), %s deleted; %s, %s of it waste\n", inspect.Plural(d.Map.Entries, "entry"), inspect.Count(d.Slots),
+	fmt.Fprintf(&b, "%s in %s slots (load %.0f %%), %s deleted; %s, %s of it waste\n", inspect.Plural(d.Entries, "entry"), inspect.Count(d.Slots),
 		100*d.Load(), inspect.Count(d.Tombstones), inspect.Bytes(d.Bytes), inspect.Bytes(d.Waste()))
 	if d.Consistent {
 		b.WriteString("read as of one moment\n")
@@ -39,13 +39,13 @@ func writeDetail(out io.Writer, t *inspect.Target, d *inspect.Detail, look inspe
 		fmt.Fprintf(&b, "left behind: in slots without an entry %s and %s can still be read\n",
 			inspect.Plural(uint64(d.KeysLeft), "key"), inspect.Plural(uint64(d.ElemsLeft), "element"))
 	}
-	if len(d.Entries) > 0 {
+	if len(d.First) > 0 {
 		hidden := ""
 		if !look.Values {
 			hidden = "; --show-values shows strings"
 		}
-		fmt.Fprintf(&b, "\n%s of %s%s:\n", inspect.Plural(uint64(len(d.Entries)), "entry"), inspect.Count(d.Map.Entries), hidden)
-		for _, e := range d.Entries {
+		fmt.Fprintf(&b, "\n%s of %s%s:\n", inspect.Plural(uint64(len(d.First)), "entry"), inspect.Count(d.Entries), hidden)
+		for _, e := range d.First {
 			fmt.Fprintf(&b, "  %s: %s\n", e.Key, e.Elem)
 		}
 	}
