@@ -279,20 +279,20 @@ func (s *Session) OutcomeBut(known func(fingerprint string) bool) finding.Outcom
 	case s.Settled():
 		o.Reason = "settled: in the last nine tenths of its executions no two operations met that had not met before"
 	}
-	if note := s.freshNote(); note != "" && o.Verdict != finding.Unknown && o.Reason == "" {
-		o.Reason = note
-	}
-	if note := s.untimely(); note != "" && o.Verdict == finding.Clean {
-		if o.Reason != "" {
-			note = o.Reason + "; " + note
+	also := func(note string) {
+		if note != "" && o.Reason != "" {
+			note = "; " + note
 		}
-		o.Reason = note
+		o.Reason += note
 	}
-	if note := s.Sampled(); note != "" && o.Verdict != finding.Unknown {
-		if o.Reason != "" {
-			note = o.Reason + "; " + note
-		}
-		o.Reason = note
+	if o.Verdict != finding.Unknown && o.Reason == "" {
+		also(s.freshNote())
+	}
+	if o.Verdict == finding.Clean {
+		also(s.untimely())
+	}
+	if o.Verdict != finding.Unknown {
+		also(s.Sampled())
 	}
 	return o
 }

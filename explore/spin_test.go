@@ -1,13 +1,13 @@
 package explore_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/ghostread/ghostread/explore"
 	"github.com/ghostread/ghostread/explore/replay"
 	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/internal/exploretest"
 )
 
 // livelocks are the tests of testdata/spin that spin, and what is to be said of
@@ -44,15 +44,7 @@ func TestLivelocks(t *testing.T) {
 			for _, e := range f.Evidence {
 				said += "\n" + e.Text
 			}
-			rest := said
-			for _, w := range want {
-				_, after, ok := strings.Cut(rest, w)
-				if !ok {
-					t.Errorf("finding does not say %q, or not in this order:\n%s", w, said)
-					break
-				}
-				rest = after
-			}
+			exploretest.InOrder(t, said, want)
 			file, err := replay.Open(f.Witness.File)
 			if err != nil {
 				t.Fatal(err)

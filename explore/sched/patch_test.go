@@ -36,6 +36,11 @@ func eachRelease(t *testing.T, test func(*testing.T, overlay.Toolchain, overlay.
 	if err != nil {
 		t.Fatal(err)
 	}
+	downloaded(t, versions, func(t *testing.T, tc overlay.Toolchain) { test(t, tc, p) })
+}
+
+// downloaded runs a test with each of these releases.
+func downloaded(t *testing.T, versions []string, test func(*testing.T, overlay.Toolchain)) {
 	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			if testing.Short() {
@@ -49,7 +54,7 @@ func eachRelease(t *testing.T, test func(*testing.T, overlay.Toolchain, overlay.
 			if err != nil {
 				t.Skipf("Go %s cannot be downloaded: %v", version, err)
 			}
-			test(t, tc, p)
+			test(t, tc)
 		})
 	}
 }

@@ -12,28 +12,15 @@ import (
 // the releases it is for. What the result does, TestGeneratedPrograms of
 // package conformance shows for one of them.
 func TestOracleReleasesApply(t *testing.T) {
-	if testing.Short() {
-		t.Skip("downloads toolchains")
-	}
 	p, err := OraclePatch(os.DirFS(".."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, version := range []string{"1.25.7", "1.26.8", "1.27.4"} {
-		t.Run(version, func(t *testing.T) {
-			env, err := overlay.Select(nil, version)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tc, err := overlay.Detect(t.Context(), t.TempDir(), env)
-			if err != nil {
-				t.Skipf("Go %s cannot be downloaded: %v", version, err)
-			}
-			if _, err := overlay.Generate(t.Context(), "", tc, p); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	downloaded(t, []string{"1.25.7", "1.26.8", "1.27.4"}, func(t *testing.T, tc overlay.Toolchain) {
+		if _, err := overlay.Generate(t.Context(), "", tc, p); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestOracleEditsSayWhy(t *testing.T) {

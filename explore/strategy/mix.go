@@ -43,18 +43,7 @@ func NewMix() *Mix {
 func (m *Mix) Begin(seed uint64) {
 	m.now = mixTurns[m.turn]
 	m.turn = (m.turn + 1) % uint32(len(mixTurns))
-	switch m.now {
-	case mixRandom:
-		m.random.Begin(seed)
-	case mixSticky:
-		m.sticky.Begin(seed)
-	case mixPOS:
-		m.pos.Begin(seed)
-	case mixSURW:
-		m.surw.Begin(seed)
-	default:
-		m.pct[m.now-mixPCT].Begin(seed)
-	}
+	m.current().Begin(seed)
 }
 
 // Choose costs what the strategy of this execution costs.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ghostread/ghostread/explore"
 	"github.com/ghostread/ghostread/finding"
+	"github.com/ghostread/ghostread/internal/exploretest"
 )
 
 var goroutineID = regexp.MustCompile(`\bG[0-9]+\b`)
@@ -52,15 +53,7 @@ func TestExplained(t *testing.T) {
 			}
 			f := (*found)[0]
 			said := tale(f)
-			rest := said
-			for _, w := range want {
-				_, after, ok := strings.Cut(rest, w)
-				if !ok {
-					t.Errorf("finding does not say %q, or not in this order:\n%s", w, said)
-					break
-				}
-				rest = after
-			}
+			exploretest.InOrder(t, said, want)
 			if strings.Contains(said, "0x") {
 				t.Errorf("finding has an address in place of a name:\n%s", said)
 			}

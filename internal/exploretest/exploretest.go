@@ -9,6 +9,7 @@ package exploretest
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/ghostread/ghostread/explore"
@@ -42,6 +43,20 @@ func Patched(t testing.TB, dir string) *overlay.Overlay {
 func Open(t testing.TB, dir string) (explore.Program, *build.Suite) {
 	t.Helper()
 	return Build(t, build.Config{Dir: dir, Overlay: Patched(t, dir)})
+}
+
+// InOrder wants text to say all of words, one behind the other.
+func InOrder(t testing.TB, text string, words []string) {
+	t.Helper()
+	rest := text
+	for _, w := range words {
+		_, after, ok := strings.Cut(rest, w)
+		if !ok {
+			t.Errorf("finding does not say %q, or not in this order:\n%s", w, text)
+			return
+		}
+		rest = after
+	}
 }
 
 // Build builds the tests of the package in c.Dir.

@@ -47,27 +47,35 @@ func (t *portfolio) init(j *wire.Job) (ok bool) {
 	case wire.Bounded:
 		t.learner = dpor.NewBounded(j.Depth)
 	case wire.Auto:
-		t.sampler, t.learner = strategy.NewMix(), dpor.New()
+		t.learner = dpor.New()
+		fallthrough
 	default:
-		t.sampler, ok = strategy.New(j.Strategy, j.Depth)
+		t.sampler, ok = sampler(j)
 		return ok
 	}
 	return true
 }
 
+// sampler returns the strategy of executions that are no systematic search's.
+func sampler(j *wire.Job) (strategy.Strategy, bool) {
+	name := j.Strategy
+	if name == wire.Auto {
+		name = "mix"
+	}
+	return strategy.New(name, j.Depth)
+}
+
 // renew lets the sampler start anew, for the block of executions that goes on
 // with number n.
 func (t *portfolio) renew(j *wire.Job, n uint64) {
-	switch {
-	case t.sampler == nil:
-	case j.Strategy == wire.Auto || j.Strategy == "mix":
-		m := strategy.NewMix()
-		m.Skip(n - 1)
-		t.sampler = m
-	default:
-		t.sampler, _ = strategy.New(j.Strategy, j.Depth)
+	if t.sampler == nil {
+		return
 	}
-	if j.Early && t.sampler != nil {
+	t.sampler, _ = sampler(j)
+	if m, ok := t.sampler.(*strategy.Mix); ok {
+		m.Skip(n - 1)
+	}
+	if j.Early {
 		e := strategy.NewEarly(t.sampler)
 		if j.Fresh {
 			e.Guess()
