@@ -30,9 +30,10 @@ var censusOrders = map[string]func(a, b inspect.Group) int{
 // newInspect returns the command that looks at the maps of a live process.
 func newInspect() *cobra.Command {
 	var (
-		exe, order, format, at string
-		top                    int
-		look                   inspect.Look
+		from              source
+		order, format, at string
+		top               int
+		look              inspect.Look
 	)
 	orders := make([]string, 0, len(censusOrders))
 	for name := range censusOrders {
@@ -54,17 +55,7 @@ buckets, how its slots are filled, what deleted entries have left in them, and
 its first entries. Strings and byte slices are shown by their length only, since
 they may be secrets; --show-values shows them.`,
 		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 1 || len(args) > 2 {
-				return fmt.Errorf("inspect takes the id of a process and perhaps an owner of maps, and was given %d arguments\n\tpgrep NAME finds the process", len(args))
-			}
-			return nil
-		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			pid, err := strconv.Atoi(args[0])
-			if err != nil || pid <= 0 {
-				return fmt.Errorf("%q is no process id\n\tpgrep NAME finds it", args[0])
-			}
 			by, ok := censusOrders[order]
 			if !ok {
 				return fmt.Errorf("cannot sort by %q, want one of %s", order, strings.Join(orders, ", "))
@@ -72,12 +63,12 @@ they may be secrets; --show-values shows them.`,
 			if format != "text" && format != "json" {
 				return fmt.Errorf("unknown format %q, want text or json", format)
 			}
-			t, err := inspect.Attach(pid, exe)
+			t, owner, err := from.open(args)
 			if err != nil {
 				return err
 			}
-			if len(args) == 2 || at != "" {
-				return inspectOne(cmd.OutOrStdout(), t, append(args, "")[1], at, look, format)
+			if owner != "" || at != "" {
+				return inspectOne(cmd.OutOrStdout(), t, owner, at, look, format)
 			}
 			c, err := t.Census()
 			if err != nil {
@@ -91,7 +82,7 @@ they may be secrets; --show-values shows them.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&exe, "exe", "", "executable to take the DWARF from; \"\" means the one that the process runs")
+	from.flags(f)
 	f.StringVar(&order, "sort", "waste", "order of owners: "+strings.Join(orders, ", "))
 	f.IntVar(&top, "top", 20, "how many owners are shown; 0 means all")
 	f.StringVar(&at, "addr", "", "show the map whose header is at this address, like 0xc000012345")

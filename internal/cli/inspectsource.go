@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ghostread/ghostread/inspect"
+)
+
+// source says which program is inspected. All commands that inspect have its
+// flags.
+type source struct {
+	exe string
+}
+
+func (s *source) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.exe, "exe", "", "executable to take the DWARF from; \"\" means the one that the process runs")
+}
+
+// open opens the program that the arguments of a command name, and returns the
+// owner of maps that they name after it, "" if there is none.
+func (s *source) open(args []string) (t *inspect.Target, owner string, err error) {
+	if len(args) < 1 || len(args) > 2 {
+		return nil, "", fmt.Errorf("inspect takes the id of a process and perhaps an owner of maps, and was given %d arguments\n\tpgrep NAME finds the process", len(args))
+	}
+	pid, err := strconv.Atoi(args[0])
+	if err != nil || pid <= 0 {
+		return nil, "", fmt.Errorf("%q is no process id\n\tpgrep NAME finds it", args[0])
+	}
+	if t, err = inspect.Attach(pid, s.exe); err != nil {
+		return nil, "", err
+	}
+	return t, append(args, "")[1], nil
+}
