@@ -9,7 +9,8 @@
 //
 //	exit=1   each command ends with this status; without it, with 0
 //	varies   the output that is shown is an example and not compared
-//	slow     the commands are not run; what they name has to exist
+//	slow     the commands are not run, since they take long or end as chance
+//	         has it; what they name has to exist
 //
 // The package reads text and runs nothing; its test does.
 package doctest
