@@ -118,20 +118,15 @@ func (w *walk) slots(d *Detail, s *shape, pieces []piece, look Look) {
 			b := p.data[at : at+s.stride]
 			full := 0
 			for i := range groupSlots {
-				var part [2][]byte
-				for k, f := range s.slots {
-					if off := f.off + int64(i)*f.stride; off >= 0 && f.t.Size >= 0 && off <= s.stride-f.t.Size {
-						part[k] = b[off : off+f.t.Size]
-					}
-				}
+				key, elem := s.entry(b, i)
 				if !s.live(b, i) {
-					d.KeysLeft += left(part[0])
-					d.ElemsLeft += left(part[1])
+					d.KeysLeft += left(key)
+					d.ElemsLeft += left(elem)
 					continue
 				}
 				full++
 				if look.Entries < 0 || len(d.First) < look.Entries {
-					d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, part[0]), v.slot(d.Type.Elem, s.slots[1].t, part[1])})
+					d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, key), v.slot(d.Type.Elem, s.slots[1].t, elem)})
 				}
 			}
 			count(full)

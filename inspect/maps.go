@@ -167,6 +167,7 @@ const (
 
 // Top hash values of runtime/map.go.
 const (
+	emptyOne   = 1 // deleted, with others after it
 	evacuatedX = 2 // from here to minTopHash: moved to another bucket
 	minTopHash = 5
 )
