@@ -34,6 +34,7 @@ func newInspect() *cobra.Command {
 		order, format, at string
 		top               int
 		look              inspect.Look
+		watch             watching
 	)
 	orders := make([]string, 0, len(censusOrders))
 	for name := range censusOrders {
@@ -54,7 +55,7 @@ With an owner as the list has it, or an address, it shows one map: its tables or
 buckets, how its slots are filled, what deleted entries have left in them, and
 its first entries. Strings and byte slices are shown by their length only, since
 they may be secrets; --show-values shows them.`,
-		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20",
+		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20\n  ghostread inspect 4321 main.cache --watch",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by, ok := censusOrders[order]
 			if !ok {
@@ -63,9 +64,20 @@ they may be secrets; --show-values shows them.`,
 			if format != "text" && format != "json" {
 				return fmt.Errorf("unknown format %q, want text or json", format)
 			}
+			if err := watch.check(cmd.Flags()); err != nil {
+				return err
+			}
 			t, owner, err := from.open(args)
 			if err != nil {
 				return err
+			}
+			if watch.on {
+				addr, err := address(at)
+				if err != nil {
+					return err
+				}
+				watch.top = top
+				return watch.watch(cmd, t, owner, addr, format)
 			}
 			if owner != "" || at != "" {
 				return inspectOne(cmd.OutOrStdout(), t, owner, at, look, format)
@@ -83,6 +95,7 @@ they may be secrets; --show-values shows them.`,
 	}
 	f := cmd.Flags()
 	from.flags(f)
+	watch.flags(f)
 	f.StringVar(&order, "sort", "waste", "order of owners: "+strings.Join(orders, ", "))
 	f.IntVar(&top, "top", 20, "how many owners are shown; 0 means all")
 	f.StringVar(&at, "addr", "", "show the map whose header is at this address, like 0xc000012345")
@@ -95,12 +108,9 @@ they may be secrets; --show-values shows them.`,
 
 // inspectOne shows one map.
 func inspectOne(out io.Writer, t *inspect.Target, owner, at string, look inspect.Look, format string) error {
-	addr := uint64(0)
-	if at != "" {
-		var err error
-		if addr, err = strconv.ParseUint(at, 0, 64); err != nil || addr == 0 {
-			return fmt.Errorf("--addr %q is no address, like 0xc000012345", at)
-		}
+	addr, err := address(at)
+	if err != nil {
+		return err
 	}
 	d, err := t.At(owner, addr, look)
 	if err != nil {
@@ -110,6 +120,18 @@ func inspectOne(out io.Writer, t *inspect.Target, owner, at string, look inspect
 		return writeJSON(out, d)
 	}
 	return writeDetail(out, t, d, look)
+}
+
+// address reads the value of --addr, "" is 0.
+func address(at string) (uint64, error) {
+	if at == "" {
+		return 0, nil
+	}
+	addr, err := strconv.ParseUint(at, 0, 64)
+	if err != nil || addr == 0 {
+		return 0, fmt.Errorf("--addr %q is no address, like 0xc000012345", at)
+	}
+	return addr, nil
 }
 
 func writeJSON(out io.Writer, v any) error {
