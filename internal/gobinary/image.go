@@ -28,6 +28,7 @@ type Image struct {
 	Path     string
 	Version  string // "go1.26.8"
 	Settings map[string]string
+	Machine  elf.Machine
 	PIE      bool
 	Entry    uint64     // linked address of the entry point
 	Globals  []Variable // in the order of the DWARF
@@ -38,6 +39,7 @@ type Image struct {
 	closures map[uint64][]Capture
 	symbols  map[string]uint64 // of package runtime
 	base     uint64            // linked address of runtime.types
+	code     code
 }
 
 // NotGoError says that a file is not an executable of Go.
@@ -82,7 +84,7 @@ func Open(path string) (*Image, error) {
 		return nil, fmt.Errorf("%s is for %v, %v; only 64-bit little-endian machines are read so far (amd64, arm64)", path, f.Machine, f.Data)
 	}
 	m := &Image{
-		Path: path, Version: info.GoVersion, Settings: map[string]string{}, PIE: f.Type == elf.ET_DYN, Entry: f.Entry,
+		Path: path, Version: info.GoVersion, Settings: map[string]string{}, Machine: f.Machine, PIE: f.Type == elf.ET_DYN, Entry: f.Entry,
 		named: map[string]*Type{}, runtime: map[uint64]*Type{},
 		closures: map[uint64][]Capture{}, symbols: map[string]uint64{},
 	}
@@ -182,6 +184,7 @@ func (m *Image) read(d *dwarf.Data) error {
 	var open []*dwarf.Entry // entries around the current one
 	var cur *die            // the struct or array that is being read
 	var fn *captures
+	m.code.data, m.code.types = d, map[dwarf.Offset]*Type{}
 	r := d.Reader()
 	for {
 		e, err := r.Next()
@@ -199,10 +202,13 @@ func (m *Image) read(d *dwarf.Data) error {
 			continue
 		}
 		switch len(open) {
+		case 0:
+			m.code.unit(e)
 		case 1:
 			cur, fn = nil, nil
 			switch e.Tag {
 			case dwarf.TagSubprogram:
+				m.code.function(e)
 				if pc, ok := e.Val(dwarf.AttrLowpc).(uint64); ok && e.Children {
 					closures = append(closures, captures{pc: pc})
 					fn = &closures[len(closures)-1]
@@ -302,6 +308,7 @@ func (m *Image) link(dies map[dwarf.Offset]*die, globals []global, closures []ca
 		if t == nil {
 			continue
 		}
+		m.code.types[off] = t
 		if t == dies[off].t {
 			m.types = append(m.types, t)
 		}
