@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"github.com/ghostread/ghostread/internal/gobinary"
 )
 
 // Census is all maps of a program at one time.
@@ -48,9 +46,7 @@ func (g *Group) add(m *Map) {
 	if m.Growing {
 		g.Growing++
 	}
-	if m.Bytes > g.Largest.Bytes {
-		g.Largest = *m
-	}
+	g.larger(m)
 }
 
 // Load is the share of slots that have an entry.
@@ -61,53 +57,66 @@ func (g *Group) Load() float64 {
 	return float64(g.Entries) / float64(g.Slots)
 }
 
-// walk finds all maps.
-func (t *Target) walk() (*walk, error) {
-	if err := t.refresh(); err != nil {
-		return nil, err
+// join adds what another worker counted.
+func (g *Group) join(o *Group) {
+	g.Maps += o.Maps
+	g.Entries += o.Entries
+	g.Slots += o.Slots
+	g.Tombstones += o.Tombstones
+	g.Bytes += o.Bytes
+	g.Waste += o.Waste
+	g.Old += o.Old
+	g.Overflow += o.Overflow
+	g.Growing += o.Growing
+	g.larger(&o.Largest)
+}
+
+// larger makes a map the largest, if it is: that with the lower address of two.
+func (g *Group) larger(m *Map) {
+	if l := &g.Largest; m.Bytes > l.Bytes || m.Bytes == l.Bytes && m.Addr < l.Addr {
+		*l = *m
 	}
+}
+
+// walk finds all maps, which are then in maps.
+func (t *Target) walk() (*walk, error) {
 	w := newWalk(t)
-	w.reaches(t.Image.Types())
+	w.keep = true
+	return w, w.all()
+}
+
+// all finds all maps.
+func (w *walk) all() error {
+	if err := w.t.refresh(); err != nil {
+		return err
+	}
+	w.reaches(w.t.Image.Types())
 	w.roots()
 	if err := w.run(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.sweep(); err != nil {
-		return nil, err
+		return err
 	}
-	return w, nil
+	w.collected()
+	return nil
 }
 
 // Census finds and reads all maps. It takes time in proportion to the memory
 // that typed pointers lead to. The error says that the process has exited.
 func (t *Target) Census() (*Census, error) {
 	start := time.Now()
-	w, err := t.walk()
-	if err != nil {
+	w := newWalk(t)
+	if err := w.all(); err != nil {
 		return nil, err
 	}
-	c := &Census{Target: t.Name, Version: t.Image.Version, Lost: w.lost, Total: Group{Owner: "total"}}
-	type key struct {
-		path int32
-		t    *gobinary.Type
-	}
-	groups := map[key]*Group{}
-	for _, f := range w.maps {
-		k := key{f.path, f.Type}
-		g := groups[k]
-		if g == nil {
-			g = &Group{Owner: w.paths.name(f.path), Type: f.Type.Name}
-			groups[k] = g
-		}
-		g.add(&f.Map)
-		c.Total.add(&f.Map)
-		if !f.Consistent {
-			c.Torn++
-		}
-	}
-	for _, g := range groups {
+	c := &Census{Target: t.Name, Version: t.Image.Version, Lost: w.lost, Torn: w.torn}
+	for key, g := range w.groups {
+		c.Total.join(g)
+		g.Owner, g.Type = w.paths.name(key.path), key.t.Name
 		c.Groups = append(c.Groups, *g)
 	}
+	c.Total.Owner = "total"
 	slices.SortFunc(c.Groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(b.Waste, a.Waste), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Type, b.Type))
 	})

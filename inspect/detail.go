@@ -184,7 +184,8 @@ func (t *Target) find(owner string, addr uint64) (*walk, *found, error) {
 	}
 	var list []*found
 	var near []string
-	for _, f := range w.maps {
+	for i := range w.maps {
+		f := &w.maps[i]
 		if addr != 0 && f.Addr != addr {
 			continue
 		}

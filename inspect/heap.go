@@ -19,12 +19,16 @@ type Target struct {
 	mem  *cache
 	raw  memory
 	heap heap
+
+	workers int // that read at a time; 0 means as many as there are CPUs, up to maxWorkers
 }
 
-// heap is what the runtime keeps of its spans (runtime/mheap.go).
+// heap is what the runtime keeps of its spans (runtime/mheap.go). It may be
+// used concurrently, since it is not changed after readSpans.
 type heap struct {
-	spans []span // in use, by address
-	last  int
+	spans []span  // in use, by address
+	first uint64  // page that index begins with
+	index []int32 // by page: the number of its span and 1 more, 0 if it has none; nil if pages are far apart
 }
 
 type span struct {
@@ -165,16 +169,49 @@ func (t *Target) readSpans() error {
 		t.heap.spans = append(t.heap.spans, sp)
 	}
 	slices.SortFunc(t.heap.spans, func(a, b span) int { return cmp.Compare(a.base, b.base) })
+	t.heap.number()
 	return nil
 }
 
-// span returns the span that has addr, nil if none is in use there. It takes
-// O(log spans) time.
-func (h *heap) span(addr uint64) *span {
-	if h.last < len(h.spans) {
-		if s := &h.spans[h.last]; s.base <= addr && addr < s.end {
-			return s
+// maxIndex bounds the pages of an index: 256 GB of heap.
+const maxIndex = 1 << 25
+
+// number makes the index, unless most of it would be empty.
+func (h *heap) number() {
+	if len(h.spans) == 0 {
+		return
+	}
+	const sparse = 16
+	used, top := uint64(0), uint64(0)
+	for i := range h.spans {
+		used += (h.spans[i].end - h.spans[i].base) / pageBytes
+		top = max(top, h.spans[i].end/pageBytes)
+	}
+	h.first = h.spans[0].base / pageBytes
+	pages := top - h.first
+	if pages > maxIndex || pages > sparse*used+1<<16 {
+		return
+	}
+	h.index = make([]int32, pages)
+	at := uint64(0)
+	for i := range h.spans {
+		// Spans that overlap were torn.
+		for at = max(at, h.spans[i].base/pageBytes-h.first); at < h.spans[i].end/pageBytes-h.first; at++ {
+			h.index[at] = int32(i) + 1
 		}
+	}
+}
+
+// span returns the span that has addr, nil if none is in use there. It takes
+// O(1) time, and O(log spans) where the heap's pages are far apart.
+func (h *heap) span(addr uint64) *span {
+	if h.index != nil {
+		if i := addr/pageBytes - h.first; i < uint64(len(h.index)) && h.index[i] > 0 {
+			if s := &h.spans[h.index[i]-1]; s.base <= addr && addr < s.end {
+				return s
+			}
+		}
+		return nil
 	}
 	lo, hi := 0, len(h.spans)
 	for lo < hi {
@@ -188,7 +225,6 @@ func (h *heap) span(addr uint64) *span {
 	if lo == len(h.spans) || addr < h.spans[lo].base {
 		return nil
 	}
-	h.last = lo
 	return &h.spans[lo]
 }
 

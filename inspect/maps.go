@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -217,14 +218,23 @@ type piece struct {
 	data []byte
 }
 
+// copier copies maps whole, one after the other.
+type copier struct {
+	t      *Target
+	arena  arena
+	pieces []piece // that were copied of the map that is being read
+	second []byte  // for reading them again
+	gone   bool    // the process has exited
+}
+
 // attempt copies a map, with try, until its parts agree or Tries is up. The
 // copies are valid until the next call.
-func (w *walk) attempt(m *Map, try func(*Map) (pieces []piece, ok bool)) []piece {
+func (w *copier) attempt(m *Map, try func(*Map) (pieces []piece, ok bool)) []piece {
 	for n := 1; ; n++ {
 		now := *m
 		pieces, ok := try(&now)
 		now.Consistent, now.Tries = ok, n
-		if ok || n == Tries || w.t.mem.err != nil {
+		if ok || n == Tries || w.gone {
 			*m = now
 			return pieces
 		}
@@ -232,13 +242,13 @@ func (w *walk) attempt(m *Map, try func(*Map) (pieces []piece, ok bool)) []piece
 }
 
 // readSwiss copies a Swiss map: its groups.
-func (w *walk) readSwiss(s *swiss, m *Map) (groups []piece) {
+func (w *copier) readSwiss(s *swiss, m *Map) (groups []piece) {
 	return w.attempt(m, func(m *Map) ([]piece, bool) { return w.trySwiss(s, m) })
 }
 
 // trySwiss reads header, directory, tables and groups, and the header again.
 // ok says that all of it agrees.
-func (w *walk) trySwiss(s *swiss, m *Map) (groups []piece, ok bool) {
+func (w *copier) trySwiss(s *swiss, m *Map) (groups []piece, ok bool) {
 	w.arena.reset()
 	w.pieces = w.pieces[:0]
 	head := w.collect(m.Addr, int(s.size))
@@ -315,12 +325,13 @@ func control(c []byte) (full, deleted uint64) {
 
 // collect copies n bytes at addr for the map that is being read, past the
 // cache. It returns nil if they cannot be read.
-func (w *walk) collect(addr uint64, n int) []byte {
+func (w *copier) collect(addr uint64, n int) []byte {
 	if n < 0 || uint64(n) > w.t.room(addr) {
 		return nil // torn, or not what it was taken for
 	}
 	b := w.arena.take(n)
-	if w.t.raw.read([][]byte{b}, []uint64{addr}) != nil {
+	if err := w.t.raw.read([][]byte{b}, []uint64{addr}); err != nil {
+		w.gone = w.gone || errors.Is(err, errGone)
 		return nil
 	}
 	w.pieces = append(w.pieces, piece{addr, b})
@@ -335,7 +346,7 @@ const again = 1 << 20
 // one moment between them (Afek and others: Atomic Snapshots of Shared Memory,
 // JACM 1993), provided that nothing went and came back. Here the seed, the
 // counts and the control bytes would have to come back too.
-func (w *walk) unchanged() bool {
+func (w *copier) unchanged() bool {
 	if w.second == nil {
 		w.second = make([]byte, again)
 	}
@@ -372,11 +383,11 @@ func (w *walk) unchanged() bool {
 
 // readClassic copies a classic map: its buckets, those that growth has not
 // moved yet, and the overflow buckets of both.
-func (w *walk) readClassic(c *classic, m *Map) (buckets []piece) {
+func (w *copier) readClassic(c *classic, m *Map) (buckets []piece) {
 	return w.attempt(m, func(m *Map) ([]piece, bool) { return w.tryClassic(c, m) })
 }
 
-func (w *walk) tryClassic(c *classic, m *Map) (buckets []piece, ok bool) {
+func (w *copier) tryClassic(c *classic, m *Map) (buckets []piece, ok bool) {
 	w.arena.reset()
 	w.pieces = w.pieces[:0]
 	m.Classic = true
@@ -434,7 +445,7 @@ func topHashes(list []byte) (full uint64) {
 
 // chain copies n buckets at addr and their overflow buckets, and adds their
 // entries to full. used is what they take on the heap.
-func (w *walk) chain(c *classic, addr, n uint64, full *uint64) (main piece, extra []piece, used uint64, ok bool) {
+func (w *copier) chain(c *classic, addr, n uint64, full *uint64) (main piece, extra []piece, used uint64, ok bool) {
 	if n > w.t.room(addr)/uint64(c.bucket) {
 		return main, nil, 0, false
 	}
@@ -467,4 +478,22 @@ func (w *walk) chain(c *classic, addr, n uint64, full *uint64) (main piece, extr
 		}
 	}
 	return main, extra, used, true
+}
+
+// arena is memory for the copies of one map.
+type arena struct {
+	buf []byte
+	n   int
+}
+
+func (a *arena) reset() { a.n = 0 }
+
+func (a *arena) take(n int) []byte {
+	if a.n+n > len(a.buf) {
+		a.buf = make([]byte, max(2*len(a.buf), n, 1<<16))
+		a.n = 0
+	}
+	b := a.buf[a.n : a.n+n : a.n+n]
+	a.n += n
+	return b
 }

@@ -12,7 +12,8 @@ var errGone = errors.New("the process has exited meanwhile")
 // errRefused ends everything too.
 var errRefused = errors.New("the kernel does not let us read its memory (ptrace rules: see /proc/sys/kernel/yama/ptrace_scope): run ghostread as root or with CAP_SYS_PTRACE")
 
-// memory is where a Target reads from.
+// memory is where a Target reads from. Several goroutines call read and mapped
+// at a time, but not while one calls refresh.
 type memory interface {
 	// read fills each of bufs, maxVector at most, from its address, or fails.
 	read(bufs [][]byte, addrs []uint64) error
@@ -34,7 +35,7 @@ type region struct{ from, to uint64 }
 const blockBytes = 1 << 16
 
 // cacheBlocks bounds the blocks that are kept.
-const cacheBlocks = 1024
+const cacheBlocks = 256
 
 // cache reads memory in blocks and keeps some of them. A value in it may be
 // older than what the process has now; what has to be of one moment is read

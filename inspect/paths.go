@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/ghostread/ghostread/internal/gobinary"
 )
@@ -65,31 +66,134 @@ func (p *paths) name(i int32) string {
 	return strings.Join(parts, "")
 }
 
-// words is a set of addresses of words.
-type words map[uint64]*[1 << (wordsPage - 3 - 6)]uint64
+// none is no path.
+const none = -1
 
-// wordsPage is the logarithm of the bytes that a page of the set is for: a
-// megabyte takes 16 KB.
-const wordsPage = 20
+// A branch is the paths that one worker met first, in the order in which it met
+// them, while others read the paths that were there before. They have numbers
+// below none until they are joined to those.
+type branch struct {
+	of    *paths
+	list  []path
+	index map[pathKey]int32
+	final []int32 // their numbers after join
+}
 
-// add reports whether addr was not in the set before.
-func (w words) add(addr uint64) bool {
-	p := w[addr>>wordsPage]
+func (b *branch) reset() {
+	b.list = b.list[:0]
+	clear(b.index)
+}
+
+// at returns the path with a number, of either kind.
+func (b *branch) at(i int32) *path {
+	if i < none {
+		return &b.list[none-1-i]
+	}
+	return &b.of.list[i]
+}
+
+// child is as that of paths.
+func (b *branch) child(up int32, label string, t *gobinary.Type) int32 {
+	k := pathKey{up, label, t}
+	if i, ok := b.of.index[k]; ok {
+		return i
+	}
+	if i, ok := b.index[k]; ok {
+		return i
+	}
+	to := int32(none)
+	if t != nil && t.Kind == reflect.Struct {
+		for i := up; i != none; i = b.at(i).up {
+			if b.at(i).t == t {
+				to = i
+				break
+			}
+		}
+	}
+	if to == none {
+		b.list = append(b.list, path{up, label, t})
+		to = none - int32(len(b.list))
+	}
+	if b.index == nil {
+		b.index = map[pathKey]int32{}
+	}
+	b.index[k] = to
+	return to
+}
+
+// join gives the paths their numbers. Branches that are joined in the order of
+// what they were met in get the same ones whoever walked them.
+func (b *branch) join() {
+	b.final = b.final[:0]
+	for _, p := range b.list {
+		b.final = append(b.final, b.of.child(b.joined(p.up), p.label, p.t))
+	}
+}
+
+// joined returns the number of a path after join.
+func (b *branch) joined(i int32) int32 {
+	if i < none {
+		return b.final[none-1-i]
+	}
+	return i
+}
+
+// words is a set of addresses of words. It may be used concurrently.
+type words [1 << (48 - wordsArea)]atomic.Pointer[wordsPages]
+
+// An area of the set has pages, and a page a bit for each word.
+const (
+	wordsArea = 36
+	wordsPage = 20 // a megabyte takes 16 KB
+)
+
+type (
+	wordsPages [1 << (wordsArea - wordsPage)]atomic.Pointer[wordsBits]
+	wordsBits  [1 << (wordsPage - 3 - 6)]uint64
+)
+
+// bits returns the page that addr is in, nil if it was not made.
+func (w *words) bits(addr uint64) *wordsBits {
+	if addr >= 1<<48 {
+		return nil
+	}
+	area := w[addr>>wordsArea].Load()
+	if area == nil {
+		return nil
+	}
+	return area[addr>>wordsPage&(1<<(wordsArea-wordsPage)-1)].Load()
+}
+
+// make makes the page that addr is in.
+func (w *words) make(addr uint64) *wordsBits {
+	area := w[addr>>wordsArea].Load()
+	if area == nil {
+		w[addr>>wordsArea].CompareAndSwap(nil, new(wordsPages))
+		area = w[addr>>wordsArea].Load()
+	}
+	page := &area[addr>>wordsPage&(1<<(wordsArea-wordsPage)-1)]
+	page.CompareAndSwap(nil, new(wordsBits))
+	return page.Load()
+}
+
+// add reports whether addr was not in the set before. Of several that add the
+// same word at a time one gets true.
+func (w *words) add(addr uint64) bool {
+	if addr >= 1<<48 {
+		return false // no address of a Go program
+	}
+	p := w.bits(addr)
 	if p == nil {
-		p = new([1 << (wordsPage - 3 - 6)]uint64)
-		w[addr>>wordsPage] = p
+		p = w.make(addr)
 	}
 	i := addr & (1<<wordsPage - 1) >> 3
-	if p[i>>6]&(1<<(i&63)) != 0 {
-		return false
-	}
-	p[i>>6] |= 1 << (i & 63)
-	return true
+	bit := uint64(1) << (i & 63)
+	return atomic.LoadUint64(&p[i>>6])&bit == 0 && atomic.OrUint64(&p[i>>6], bit)&bit == 0
 }
 
 // has reports whether addr is in the set.
-func (w words) has(addr uint64) bool {
-	p := w[addr>>wordsPage]
+func (w *words) has(addr uint64) bool {
+	p := w.bits(addr)
 	i := addr & (1<<wordsPage - 1) >> 3
-	return p != nil && p[i>>6]&(1<<(i&63)) != 0
+	return p != nil && atomic.LoadUint64(&p[i>>6])&(1<<(i&63)) != 0
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -19,8 +20,13 @@ import (
 type process struct {
 	pid     int
 	regions []region
-	local   []unix.Iovec
-	remote  []unix.RemoteIovec
+	vectors sync.Pool // of *vectors
+}
+
+// vectors is room for what the system call takes.
+type vectors struct {
+	local  []unix.Iovec
+	remote []unix.RemoteIovec
 }
 
 // Attach opens the process with this id for reading. exe is the executable to
@@ -98,7 +104,12 @@ func entryOf(auxv string) (uint64, error) {
 
 // read copies memory with one system call.
 func (p *process) read(bufs [][]byte, addrs []uint64) error {
-	p.local, p.remote = p.local[:0], p.remote[:0]
+	room, _ := p.vectors.Get().(*vectors)
+	if room == nil {
+		room = new(vectors)
+	}
+	defer p.vectors.Put(room)
+	local, remote := room.local[:0], room.remote[:0]
 	want := 0
 	for i, b := range bufs {
 		if len(b) == 0 {
@@ -106,14 +117,15 @@ func (p *process) read(bufs [][]byte, addrs []uint64) error {
 		}
 		v := unix.Iovec{Base: &b[0]}
 		v.SetLen(len(b))
-		p.local = append(p.local, v)
-		p.remote = append(p.remote, unix.RemoteIovec{Base: uintptr(addrs[i]), Len: len(b)})
+		local = append(local, v)
+		remote = append(remote, unix.RemoteIovec{Base: uintptr(addrs[i]), Len: len(b)})
 		want += len(b)
 	}
+	room.local, room.remote = local, remote
 	if want == 0 {
 		return nil
 	}
-	n, err := unix.ProcessVMReadv(p.pid, p.local, p.remote, 0)
+	n, err := unix.ProcessVMReadv(p.pid, local, remote, 0)
 	switch {
 	case err == unix.EPERM:
 		return errRefused

@@ -1,38 +1,46 @@
 package inspect
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/binary"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ghostread/ghostread/internal/gobinary"
 )
 
 // walk goes from the package variables to all maps that typed pointers reach.
+// It is used by one goroutine, but for what workers do in between.
 type walk struct {
-	t      *Target
-	arena  arena
-	pieces []piece // that were copied of the map that is being read
-	second []byte  // for reading them again
-	claims []claim // small maps that are to be compared with what is there now
-	kept   []byte  // what they were read as
-	shapes map[*gobinary.Type]*shape
-	plans  map[*gobinary.Type]*plan
-	reach  map[*gobinary.Type]bool
-	seen   words
-	maps   map[uint64]*found
-	paths  paths
-	queue  []item    // of the next level
-	todo   []mapItem // likewise
-	lost   Lost
+	copier
+	lock     sync.Mutex // of plans and shapes
+	shapes   map[*gobinary.Type]*shape
+	plans    map[*gobinary.Type]*plan
+	channels map[*gobinary.Type]*plan
+	function *plan   // of closures
+	numbers  []*plan // by plan.number
+	known    []*shape
+	reach    map[*gobinary.Type]bool
+	seen     words // of those that were followed, and headers of maps
+	keep     bool  // whether maps has all maps, or groups only
+	maps     []found
+	groups   map[groupKey]*Group
+	torn     int
+	paths    paths
+	queue    []item    // of the next level
+	todo     []mapItem // likewise
+	spare    []item    // room for sorting
+	lost     Lost
+	workers  []*worker
+	tasks    []task
 }
 
 func newWalk(t *Target) *walk {
-	w := &walk{t: t, plans: map[*gobinary.Type]*plan{}, shapes: map[*gobinary.Type]*shape{}, seen: words{}, maps: map[uint64]*found{}}
+	w := &walk{
+		copier: copier{t: t}, plans: map[*gobinary.Type]*plan{}, shapes: map[*gobinary.Type]*shape{},
+		groups: map[groupKey]*Group{},
+	}
+	w.channels = map[*gobinary.Type]*plan{}
 	w.paths.index = map[pathKey]int32{}
 	return w
 }
@@ -55,24 +63,36 @@ type Lost struct {
 // item is n values of one type that are to be looked at.
 type item struct {
 	addr uint64
-	n    uint64
-	plan *plan
+	n    uint32
+	plan int32 // its number
 	path int32
 }
 
 // mapItem is a map that is to be read.
 type mapItem struct {
-	addr uint64
-	t    *gobinary.Type
-	path int32
+	addr  uint64
+	shape int32 // its number
+	path  int32
 }
 
 // plan says where a type has words to follow.
 type plan struct {
-	t     *gobinary.Type
-	size  int64
-	words []word
+	t      *gobinary.Type
+	what   planKind
+	number int32
+	size   int64
+	words  []word
+	arrays bool // among the words are long arrays, which lead to the same again
 }
+
+// planKind is what a plan is for.
+type planKind uint8
+
+const (
+	planValue   planKind = iota
+	planChannel          // the header of a channel of type t
+	planClosure          // the object of a function value, by its first word
+)
 
 type word struct {
 	off   int64
@@ -80,7 +100,7 @@ type word struct {
 	iface bool         // of interfaces: with methods, so that the first word is an itab
 	t     *gobinary.Type
 	elem  *gobinary.Type // what a Pointer or Slice leads to, the element of an Array
-	label string         // ".cache" for the field
+	label string         // ".cache" for the field; of what leads on, with what it adds: ".cache[]"
 }
 
 // size is how many bytes of the word's surroundings it takes to follow it.
@@ -95,13 +115,24 @@ func (x *word) size() int64 {
 // shortArray is how many elements of an array are written out in a plan.
 const shortArray = 16
 
+// plan returns the plan of a type, which is made once. It may be called
+// concurrently.
 func (w *walk) plan(t *gobinary.Type) *plan {
+	w.lock.Lock()
+	defer w.lock.Unlock()
 	if p := w.plans[t]; p != nil {
 		return p
 	}
-	p := &plan{t: t, size: t.Size}
+	p := w.number(&plan{t: t, size: t.Size})
 	w.plans[t] = p
 	w.flatten(p, t, 0, "", 0)
+	return p
+}
+
+// number gives a plan its number.
+func (w *walk) number(p *plan) *plan {
+	p.number = int32(len(w.numbers))
+	w.numbers = append(w.numbers, p)
 	return p
 }
 
@@ -137,14 +168,21 @@ func (w *walk) flatten(p *plan, t *gobinary.Type, off int64, label string, depth
 			return
 		}
 		if t.Len > shortArray {
+			label += "[]"
 			add(word{kind: reflect.Array, elem: t.Elem})
+			p.arrays = true
 			return
 		}
 		for i := range t.Len {
 			w.flatten(p, t.Elem, off+i*t.Elem.Size, label+"[]", depth+1)
 		}
-	case reflect.Pointer, reflect.Slice:
+	case reflect.Pointer:
 		add(word{kind: t.Kind, elem: t.Elem})
+	case reflect.Slice:
+		if t.Elem != nil {
+			label += "[]"
+			add(word{kind: t.Kind, elem: t.Elem})
+		}
 	case reflect.Interface:
 		add(word{kind: t.Kind, iface: !w.empty(t)})
 	case reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
@@ -207,105 +245,21 @@ func (w *walk) push(addr, n uint64, t *gobinary.Type, path int32) {
 		return
 	}
 	if p := w.plan(t); len(p.words) > 0 && w.fits(addr, n, p.size) {
-		w.queue = append(w.queue, item{addr, n, p, path})
+		w.queue = items(w.queue, addr, n, p, path)
 	}
 }
 
 // chunk is how much of an array is looked at in one piece.
-const chunk = blockBytes
+const chunk = 1 << 16
 
-// run follows all that is queued, one level of pointers after the other and
-// each in the order of addresses, so that memory is copied in long runs.
-func (w *walk) run() error {
-	for len(w.queue)+len(w.todo) > 0 {
-		level, maps := w.queue, w.todo
-		w.queue, w.todo = nil, nil
-		slices.SortFunc(maps, func(a, b mapItem) int { return cmp.Or(cmp.Compare(a.addr, b.addr), cmp.Compare(a.path, b.path)) })
-		for _, m := range maps {
-			w.meet(m.t, m.addr, m.path)
-			if w.t.mem.err != nil {
-				return w.t.mem.err
-			}
-		}
-		w.settle()
-		slices.SortFunc(level, func(a, b item) int { return cmp.Or(cmp.Compare(a.addr, b.addr), cmp.Compare(a.path, b.path)) })
-		for i, it := range level {
-			if i > 0 && it.addr == level[i-1].addr && it.plan == level[i-1].plan && it.n <= level[i-1].n {
-				continue
-			}
-			if err := w.look(it); err != nil {
-				return err
-			}
-		}
+// items appends n values at addr, in pieces that are no larger than need be.
+func items(list []item, addr, n uint64, p *plan, path int32) []item {
+	for per := uint64(max(chunk/p.size, 1)); n > 0; {
+		now := min(per, n)
+		list = append(list, item{addr, uint32(now), p.number, path})
+		addr, n = addr+now*uint64(p.size), n-now
 	}
-	return nil
-}
-
-// look scans the values of an item.
-func (w *walk) look(it item) error {
-	per := max(chunk/it.plan.size, 1)
-	for i := uint64(0); i < it.n; {
-		n := min(uint64(per), it.n-i)
-		at := it.addr + i*uint64(it.plan.size)
-		b := w.t.mem.bytes(at, int(n)*int(it.plan.size))
-		if w.t.mem.err != nil {
-			return w.t.mem.err
-		}
-		if b == nil {
-			w.lost.Memory++
-			return nil
-		}
-		// What is found on the way reads through the same cache.
-		b = append(w.arena.scan[:0], b...)
-		w.arena.scan = b
-		for k := range n {
-			off := int64(k) * it.plan.size
-			w.scan(it.plan, b[off:off+it.plan.size], at+uint64(off), it.path)
-		}
-		i += n
-	}
-	return nil
-}
-
-// scan follows the words of one value, whose bytes are b.
-func (w *walk) scan(p *plan, b []byte, addr uint64, path int32) {
-	for i := range p.words {
-		x := &p.words[i]
-		if x.off < 0 || x.off+x.size() > int64(len(b)) {
-			continue // the DWARF is damaged
-		}
-		if u64(b, x.off) == 0 || x.kind != reflect.Array && x.kind != reflect.UnsafePointer && !w.seen.add(addr+uint64(x.off)) {
-			continue
-		}
-		w.follow(x, b, addr, path)
-	}
-}
-
-// follow follows one word of the value whose bytes are b.
-func (w *walk) follow(x *word, b []byte, addr uint64, path int32) {
-	v := u64(b, x.off)
-	switch x.kind {
-	case reflect.Pointer:
-		w.push(v, 1, x.elem, w.paths.child(path, x.label, x.elem))
-	case reflect.Slice:
-		if n := u64(b, x.off+8); x.elem != nil {
-			w.push(v, n, x.elem, w.paths.child(path, x.label+"[]", x.elem))
-		}
-	case reflect.Array:
-		w.push(addr+uint64(x.off), uint64(x.t.Len), x.elem, w.paths.child(path, x.label+"[]", x.elem))
-	case reflect.Interface:
-		w.interfaces(x, v, u64(b, x.off+8), path)
-	case reflect.Map:
-		w.todo = append(w.todo, mapItem{v, x.t, w.paths.child(path, x.label, x.t)})
-	case reflect.Chan:
-		w.channel(x.t, v, w.paths.child(path, x.label+"<-", x.t.Elem))
-	case reflect.Func:
-		w.closure(v, path, x.label)
-	case reflect.UnsafePointer:
-		if _, _, ok := w.t.heap.object(v); ok {
-			w.lost.Unsafe++
-		}
-	}
+	return list
 }
 
 // fits reports whether n elements of size bytes at addr are inside of one
@@ -330,91 +284,26 @@ func (w *walk) dynamic(methods bool, tab uint64) (*gobinary.Type, bool) {
 	return w.t.Image.Runtime(tab - w.t.bias)
 }
 
-// interfaces follows what an interface holds.
-func (w *walk) interfaces(x *word, tab, data uint64, path int32) {
-	if data == 0 {
-		return
-	}
-	t, ok := w.dynamic(x.iface, tab)
-	if !ok {
-		w.lost.Types++
-		return
-	}
-	if !w.reach[t] {
-		return
-	}
-	to := w.paths.child(path, x.label+".("+t.Name+")", t)
-	if !t.Direct() {
-		w.push(data, 1, t, to)
-		return
-	}
-	// The data word is the value itself, and was marked as seen by the caller.
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], data)
-	p := w.plan(t)
-	for i := range p.words {
-		w.follow(&p.words[i], b[:], 0, to)
-	}
-}
-
-// channel follows what is in the buffer of a channel.
-func (w *walk) channel(t *gobinary.Type, addr uint64, path int32) {
-	if t.Elem == nil || t.Impl == nil || !w.reach[t.Elem] || t.Elem.Size == 0 {
-		return
-	}
-	l := layout{t: t.Impl}
-	size, buf := l.need("dataqsiz"), l.need("buf")
-	if l.err != nil {
-		w.lost.Layouts++
-		return
-	}
-	b := w.t.mem.bytes(addr, int(t.Impl.Size))
-	if b == nil {
-		w.lost.Memory++
-		return
-	}
-	// Slots without a message are zero.
-	if n, at := u64(b, size.Offset), u64(b, buf.Offset); n > 0 && w.fits(at, n, t.Elem.Size) {
-		w.push(at, n, t.Elem, path)
-	}
-}
-
-// closure follows what a function value has captured.
-func (w *walk) closure(addr uint64, path int32, label string) {
-	if _, _, ok := w.t.heap.object(addr); !ok {
-		return // a function without variables is in the executable
-	}
-	pc, ok := w.t.mem.word(addr)
-	if !ok {
-		w.lost.Memory++
-		return
-	}
-	list, ok := w.t.Image.Closure(pc - w.t.bias)
-	if !ok || len(list) == 0 {
-		w.lost.Closures++
-		return
-	}
-	for _, c := range list {
-		if c.Type != nil {
-			w.push(addr+uint64(c.Offset), 1, c.Type, w.paths.child(path, label+".func("+c.Name+")", c.Type))
-		}
-	}
-}
-
 // shape is the layout of the maps of one type, of either kind.
 type shape struct {
+	t       *gobinary.Type
+	number  int32
 	swiss   *swiss
 	classic *classic
 	slots   []slotField
 	stride  int64
+	entries plan // has a word for each of slots, that leads to what is in it
 }
 
-// shape returns the layout of t, which is looked up once.
+// shape returns the layout of t, which is looked up once; nil if it is not
+// known. It may be called concurrently.
 func (w *walk) shape(t *gobinary.Type) *shape {
+	w.lock.Lock()
+	defer w.lock.Unlock()
 	if s, ok := w.shapes[t]; ok {
 		return s
 	}
-	s := new(shape)
+	s := &shape{t: t, number: int32(len(w.known))}
 	var err error
 	if t.Impl == nil {
 		s = nil
@@ -428,8 +317,26 @@ func (w *walk) shape(t *gobinary.Type) *shape {
 	if err != nil {
 		s = nil
 	}
-	w.shapes[t] = s
+	if w.shapes[t] = s; s == nil {
+		return nil
+	}
+	w.known = append(w.known, s)
+	for _, f := range s.slots {
+		label := "[]"
+		if f.key {
+			label = "[key]"
+		}
+		s.entries.words = append(s.entries.words, word{t: f.t, elem: f.t, label: label})
+	}
 	return s
+}
+
+// header is the size of a map's header.
+func (s *shape) header() int64 {
+	if s.swiss != nil {
+		return s.swiss.size
+	}
+	return s.classic.size
 }
 
 // live reports whether slot i of a group or bucket has an entry.
@@ -440,183 +347,15 @@ func (s *shape) live(b []byte, i int) bool {
 	return b[s.classic.tophash+int64(i)] >= minTopHash
 }
 
-// meet reads a map that was not met before, and queues what is in it.
-func (w *walk) meet(t *gobinary.Type, addr uint64, path int32) {
-	if w.maps[addr] != nil {
-		return
-	}
-	s := w.shape(t)
-	if s == nil {
-		w.lost.Layouts++
-		return
-	}
-	f := &found{Map: Map{Addr: addr, Type: t}, path: path}
-	w.maps[addr] = f
-	if !w.small(f, s) {
-		w.read(f, s)
-	}
+func (l *Lost) add(o *Lost) {
+	l.Unsafe += o.Unsafe
+	l.Types += o.Types
+	l.Closures += o.Closures
+	l.Memory += o.Memory
+	l.Layouts += o.Layouts
 }
 
-// read copies a map and looks at its entries.
-func (w *walk) read(f *found, s *shape) {
-	if s.swiss != nil {
-		w.entries(f, s, w.readSwiss(s.swiss, &f.Map))
-	} else {
-		w.entries(f, s, w.readClassic(s.classic, &f.Map))
-	}
-}
-
-// entries scans keys and elements of a map that was copied.
-func (w *walk) entries(f *found, s *shape, pieces []piece) {
-	for _, slot := range s.slots {
-		if !w.reach[slot.t] {
-			continue
-		}
-		p := w.plan(slot.t)
-		label := "[]"
-		if slot.key {
-			label = "[key]"
-		}
-		to := w.paths.child(f.path, label, slot.t)
-		for _, piece := range pieces {
-			for at := int64(0); at+s.stride <= int64(len(piece.data)); at += s.stride {
-				b := piece.data[at : at+s.stride]
-				for i := range groupSlots {
-					if off := slot.off + int64(i)*slot.stride; s.live(b, i) && off >= 0 && p.size >= 0 && off <= s.stride-p.size {
-						w.scan(p, b[off:off+p.size], piece.addr+uint64(at+off), to)
-					}
-				}
-			}
-		}
-	}
-}
-
-// claim is a small map that was read from the cache and has to be compared with
-// what is there now.
-type claim struct {
-	f      *found
-	s      *shape
-	pieces [2]piece
-}
-
-// small reads a map that has one group or bucket, from the cache. Whether it is
-// consistent is decided for many of them with one system call. It returns false
-// for other maps, and for those whose parts do not agree.
-func (w *walk) small(f *found, s *shape) bool {
-	size, at := int64(0), int64(0)
-	if s.swiss != nil {
-		size, at = s.swiss.size, s.swiss.dirPtr
-	} else {
-		size, at = s.classic.size, s.classic.buckets
-	}
-	b := w.t.mem.bytes(f.Addr, int(size))
-	if b == nil {
-		return false
-	}
-	c := claim{f: f, s: s}
-	c.pieces[0] = w.claimed(f.Addr, b)
-	head := c.pieces[0].data
-	m := f.Map
-	m.Tries, m.Bytes = 1, w.t.heap.size(f.Addr, uint64(size))
-	if s.swiss != nil {
-		m.Entries = u64(head, s.swiss.used)
-		if u64(head, s.swiss.dirLen) != 0 || u8(head, s.swiss.writing) != 0 {
-			return false
-		}
-	} else {
-		m.Classic, m.Entries = true, u64(head, s.classic.count)
-		if u8(head, s.classic.b) != 0 || u8(head, s.classic.flags)&flagWriting != 0 || u64(head, s.classic.oldbuckets) != 0 {
-			return false
-		}
-	}
-	full := uint64(0)
-	if body := u64(head, at); body != 0 {
-		if b = w.t.mem.bytes(body, int(s.stride)); b == nil {
-			return false
-		}
-		c.pieces[1] = w.claimed(body, b)
-		b = c.pieces[1].data
-		m.Slots = groupSlots
-		m.Bytes += w.t.heap.size(body, uint64(s.stride))
-		if s.swiss != nil {
-			full, m.Tombstones = control(b[s.swiss.ctrl : s.swiss.ctrl+groupSlots])
-		} else if full = topHashes(b[s.classic.tophash : s.classic.tophash+groupSlots]); u64(b, s.classic.overflow) != 0 {
-			return false
-		}
-	}
-	if full != m.Entries {
-		return false
-	}
-	f.Map = m
-	if body := c.pieces[1]; body.data != nil {
-		w.entries(f, s, c.pieces[1:])
-	}
-	if w.claims = append(w.claims, c); len(w.claims) == maxVector/2 {
-		w.settle()
-	}
-	return true
-}
-
-// claimed copies what is in the cache.
-func (w *walk) claimed(addr uint64, b []byte) piece {
-	at := len(w.kept)
-	w.kept = append(w.kept, b...)
-	return piece{addr, w.kept[at:len(w.kept):len(w.kept)]}
-}
-
-// settle compares small maps with what is there now, and reads those again that
-// have changed.
-func (w *walk) settle() {
-	claims := w.claims
-	w.claims, w.kept = nil, nil
-	var bufs [][]byte
-	var addrs []uint64
-	for i := range claims {
-		for _, p := range claims[i].pieces {
-			if p.data != nil {
-				bufs, addrs = append(bufs, make([]byte, len(p.data))), append(addrs, p.addr)
-			}
-		}
-	}
-	if len(bufs) == 0 {
-		return
-	}
-	failed := w.t.raw.read(bufs, addrs) != nil
-	for i := range claims {
-		c := &claims[i]
-		same := !failed
-		for _, p := range c.pieces {
-			if p.data != nil {
-				same = same && bytes.Equal(p.data, bufs[0])
-				bufs = bufs[1:]
-			}
-		}
-		if c.f.Consistent = same; !same {
-			c.f.Map = Map{Addr: c.f.Addr, Type: c.f.Type}
-			w.read(c.f, c.s)
-		}
-	}
-}
-
-// arena is memory for the copies of one map.
-type arena struct {
-	buf  []byte
-	n    int
-	scan []byte
-}
-
-func (a *arena) reset() { a.n = 0 }
-
-func (a *arena) take(n int) []byte {
-	if a.n+n > len(a.buf) {
-		a.buf = make([]byte, max(2*len(a.buf), n, 1<<16))
-		a.n = 0
-	}
-	b := a.buf[a.n : a.n+n : a.n+n]
-	a.n += n
-	return b
-}
-
+// String lists what there is of each.
 func (l Lost) String() string {
 	var parts []string
 	for _, x := range []struct {
