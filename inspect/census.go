@@ -16,6 +16,8 @@ type Census struct {
 	Lost    Lost
 	Torn    int // maps whose parts did not agree
 	Elapsed time.Duration
+	Still   bool     // the program did not run meanwhile: a core file
+	Notes   []string `json:",omitempty"` // what else has to be known: of a truncated core, how much of it is there
 }
 
 // Group is the maps of one type that one owner has.
@@ -123,6 +125,8 @@ func (t *Target) Census() (*Census, error) {
 	for i := range t.heap.spans {
 		c.Heap += t.heap.spans[i].end - t.heap.spans[i].base
 	}
+	_, c.Still = t.raw.(still)
+	c.Notes = t.notes()
 	c.Elapsed = time.Since(start)
 	return c, nil
 }

@@ -99,7 +99,12 @@ func (t *Target) refresh() error {
 		return err
 	}
 	t.mem = newCache(t.raw)
-	return t.readSpans()
+	err := t.readSpans()
+	if c, ok := t.raw.(*core); ok && err != nil && c.cut > 0 {
+		c.spanless, t.heap = true, heap{} // a walk along pointers is possible without
+		return nil
+	}
+	return err
 }
 
 // Constants of runtime/mheap.go, Go 1.20 to 1.27.
