@@ -125,8 +125,7 @@ func (t *Target) Census() (*Census, error) {
 	for i := range t.heap.spans {
 		c.Heap += t.heap.spans[i].end - t.heap.spans[i].base
 	}
-	_, c.Still = t.raw.(still)
-	c.Notes = t.notes()
+	c.Still, c.Notes = t.Still(), t.notes()
 	c.Elapsed = time.Since(start)
 	return c, nil
 }

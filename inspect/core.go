@@ -149,6 +149,12 @@ func (t *Target) notes() []string {
 	return nil
 }
 
+// Still reports whether the target never changes: it is a core file.
+func (t *Target) Still() bool {
+	_, ok := t.raw.(*core)
+	return ok
+}
+
 // Close ends what the target needs: a core file is closed, and a program that
 // [Start] began is ended. A process that was there before goes on.
 func (t *Target) Close() error {

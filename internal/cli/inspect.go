@@ -42,20 +42,20 @@ func newInspect() *cobra.Command {
 	}
 	slices.Sort(orders)
 	cmd := &cobra.Command{
-		Use:   "inspect pid [owner]",
+		Use:   "inspect {pid | --core file} [owner]",
 		Short: "show the maps of a running Go program: owners, load, waste",
-		Long: `Inspect reads the memory of a running Go program, without stopping it, and lists
-its maps by owner: how many, how many entries they have, how many slots, and
+		Long: `Inspect reads the memory of a running Go program, without stopping it, or a core
+file of one, and lists its maps by owner: how many, how many entries they have, how many slots, and
 what of their memory is wasted. It follows package variables, and objects that
 say of which type they are, along typed pointers; what it could not follow it
 counts. The executable needs its DWARF;
-Go 1.20 to 1.27 on linux/amd64 have been tried.
+Go 1.20 to 1.27 on linux/amd64 have been tried, and core files of linux/arm64.
 
 With an owner as the list has it, or an address, it shows one map: its tables or
 buckets, how its slots are filled, what deleted entries have left in them, and
 its first entries. Strings and byte slices are shown by their length only, since
 they may be secrets; --show-values shows them.`,
-		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20\n  ghostread inspect 4321 main.cache --watch",
+		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20\n  ghostread inspect --core core.4321 --exe ./server\n  ghostread inspect 4321 main.cache --watch",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by, ok := censusOrders[order]
 			if !ok {
@@ -70,6 +70,10 @@ they may be secrets; --show-values shows them.`,
 			t, owner, err := from.open(args)
 			if err != nil {
 				return err
+			}
+			defer t.Close()
+			if watch.on && t.Still() {
+				return fmt.Errorf("%s does not change, so there is nothing to watch", t.Name)
 			}
 			if watch.on {
 				addr, err := address(at)
@@ -146,11 +150,21 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	t := &c.Total
 	fmt.Fprintf(&b, "%s, %s: %s hold %s in %s slots\n", c.Target, c.Version, inspect.Plural(uint64(t.Maps), "map"), inspect.Plural(t.Entries, "entry"), inspect.Count(t.Slots))
 	fmt.Fprintf(&b, "%s of %s of heap in use, %s of it waste: slots without an entry\n", inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
-	fmt.Fprintf(&b, "read in %v, not stopped; ", c.Elapsed.Round(time.Millisecond))
-	if c.Torn == 0 {
+	how := "not stopped"
+	if c.Still {
+		how = "from a core file"
+	}
+	fmt.Fprintf(&b, "read in %v, %s; ", c.Elapsed.Round(time.Millisecond), how)
+	switch {
+	case c.Torn == 0:
 		b.WriteString("each map as of one moment\n")
-	} else {
+	case c.Still:
+		fmt.Fprintf(&b, "of %s the parts do not agree: somebody was writing to them\n", inspect.Plural(uint64(c.Torn), "map"))
+	default:
 		fmt.Fprintf(&b, "%s changed while it was read, %d times in a row\n", inspect.Plural(uint64(c.Torn), "map"), inspect.Tries)
+	}
+	for _, n := range c.Notes {
+		fmt.Fprintf(&b, "note: %s\n", n)
 	}
 	groups := c.Groups
 	if top > 0 && len(groups) > top {
