@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"bytes"
 	"cmp"
 	"runtime"
 	"slices"
@@ -229,121 +228,33 @@ func sorted[T any](list, spare []T, key func(*T) (uint64, int32)) []T {
 	return list
 }
 
-// claim is a small map that was read, and is to be compared with what is there
-// now.
-type claim struct {
-	m    mapItem
-	now  Map
-	head []byte
-	body []byte // nil if it has none
-	at   uint64
-}
+// mapBytes is up to how large maps are copied together with others.
+const mapBytes = 1 << 14
 
-// small reads maps that have one group or bucket: the headers of all, the groups
-// of all, and both again. What is not so, or has changed in between, is left to
-// be read by itself.
+// small reads maps that are not large, all of them at a time. Those that have
+// changed meanwhile, and large ones, are left to be read by themselves.
 func (k *worker) small(list []mapItem) {
-	k.heads.reset()
-	for _, m := range list {
-		k.heads.add(m.addr, int(k.w.known[m.shape].header()))
+	for len(k.list) < len(list) {
+		k.list = append(k.list, copying{})
 	}
-	if k.heads.fetch(k.t.raw) != nil {
-		k.gone = true
+	for i, m := range list {
+		s := k.w.known[m.shape]
+		k.list[i].start(Map{Addr: m.addr, Type: s.t}, s.swiss, s.classic)
+	}
+	if k.copy(k.list[:len(list)], mapBytes); k.gone {
 		return
 	}
-	k.claims, k.order, k.task.big = k.claims[:0], k.order[:0], k.task.big[:0]
 	for i, m := range list {
-		c := claim{m: m, head: k.heads.data[i]}
-		if !k.header(&c) {
-			k.task.big = append(k.task.big, m)
+		r := &k.list[i]
+		if !r.ok {
+			k.big = append(k.big, m)
 			continue
 		}
-		if c.at != 0 {
-			k.order = append(k.order, int32(len(k.claims)))
-		}
-		k.claims = append(k.claims, c)
+		r.now.Consistent, r.now.Tries = true, 1
+		k.met(&r.now, m.path)
+		k.found = k.body(k.found[:0], r)
+		k.entries(m.path, k.w.known[m.shape], k.found)
 	}
-	slices.SortFunc(k.order, func(a, b int32) int { return cmp.Compare(k.claims[a].at, k.claims[b].at) })
-	k.bodies.reset()
-	for _, i := range k.order {
-		c := &k.claims[i]
-		k.bodies.add(c.at, int(k.w.known[c.m.shape].stride))
-	}
-	k.heads2.reset()
-	for i := range k.claims {
-		k.heads2.add(k.claims[i].m.addr, len(k.claims[i].head))
-	}
-	k.bodies2.want = append(k.bodies2.want[:0], k.bodies.want...)
-	for _, b := range []*batch{&k.bodies, &k.heads2, &k.bodies2} {
-		if b.fetch(k.t.raw) != nil {
-			k.gone = true
-			return
-		}
-	}
-	for n, i := range k.order {
-		c := &k.claims[i]
-		if c.body = k.bodies.data[n]; !bytes.Equal(c.body, k.bodies2.data[n]) {
-			c.body = nil
-		}
-	}
-	for i := range k.claims {
-		c := &k.claims[i]
-		s := k.w.known[c.m.shape]
-		if !bytes.Equal(c.head, k.heads2.data[i]) || c.at != 0 && c.body == nil || !c.count(s) {
-			k.task.big = append(k.task.big, c.m)
-			continue
-		}
-		c.now.Consistent, c.now.Tries = true, 1
-		k.met(&c.now, c.m.path)
-		if c.at != 0 {
-			k.one = append(k.one[:0], piece{c.at, c.body})
-			k.entries(c.m.path, s, k.one)
-		}
-	}
-}
-
-// header reads the header of a small map. It returns false for other maps.
-func (k *worker) header(c *claim) bool {
-	s := k.w.known[c.m.shape]
-	if c.head == nil {
-		return false
-	}
-	c.now = Map{Addr: c.m.addr, Type: s.t, Bytes: k.t.heap.size(c.m.addr, uint64(len(c.head)))}
-	if s.swiss != nil {
-		c.now.Entries, c.at = u64(c.head, s.swiss.used), u64(c.head, s.swiss.dirPtr)
-		if u64(c.head, s.swiss.dirLen) != 0 || u8(c.head, s.swiss.writing) != 0 {
-			return false
-		}
-	} else {
-		c.now.Classic = true
-		c.now.Entries, c.at = u64(c.head, s.classic.count), u64(c.head, s.classic.buckets)
-		if u8(c.head, s.classic.b) != 0 || u8(c.head, s.classic.flags)&flagWriting != 0 || u64(c.head, s.classic.oldbuckets) != 0 {
-			return false
-		}
-	}
-	if c.at == 0 {
-		return c.now.Entries == 0
-	}
-	if s.stride <= 0 || uint64(s.stride) > k.t.room(c.at) {
-		return false
-	}
-	c.now.Bytes += k.t.heap.size(c.at, uint64(s.stride))
-	return true
-}
-
-// count counts the slots of a small map. It returns false if they do not agree
-// with the header, or if there are more.
-func (c *claim) count(s *shape) bool {
-	if c.at == 0 {
-		return true
-	}
-	full := uint64(0)
-	if c.now.Slots = groupSlots; s.swiss != nil {
-		full, c.now.Tombstones = control(c.body[s.swiss.ctrl : s.swiss.ctrl+groupSlots])
-	} else if full = topHashes(c.body[s.classic.tophash : s.classic.tophash+groupSlots]); u64(c.body, s.classic.overflow) != 0 {
-		return false
-	}
-	return full == c.now.Entries
 }
 
 // large reads a map by itself.
@@ -355,6 +266,9 @@ func (k *worker) large(m mapItem) {
 		pieces = k.readSwiss(s.swiss, &now)
 	} else {
 		pieces = k.readClassic(s.classic, &now)
+	}
+	if k.gone {
+		return
 	}
 	k.met(&now, m.path)
 	k.entries(m.path, s, pieces)

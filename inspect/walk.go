@@ -331,14 +331,6 @@ func (w *walk) shape(t *gobinary.Type) *shape {
 	return s
 }
 
-// header is the size of a map's header.
-func (s *shape) header() int64 {
-	if s.swiss != nil {
-		return s.swiss.size
-	}
-	return s.classic.size
-}
-
 // live reports whether slot i of a group or bucket has an entry.
 func (s *shape) live(b []byte, i int) bool {
 	if s.swiss != nil {

@@ -43,10 +43,9 @@ type worker struct {
 	maps   []found
 	torn   int
 
-	scanned, heads, bodies, heads2, bodies2 batch
-	claims                                  []claim
-	order                                   []int32
-	one                                     []piece
+	scanned batch
+	list    []copying
+	found   []piece
 }
 
 // way is a path and what is at its end.

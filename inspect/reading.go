@@ -1,0 +1,422 @@
+package inspect
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// Bounds of what is read of one map: more is taken for a torn read.
+const (
+	maxDirectory = 1 << 28 // tables
+	maxCapacity  = 1 << 16 // slots of a table, which has 1024 in all releases
+	maxB         = 40      // a trillion buckets
+	Tries        = 4       // how often a map is read until its parts agree
+)
+
+// piece is a part of a map's memory that was copied: groups or buckets.
+type piece struct {
+	addr uint64
+	data []byte
+}
+
+// section is a piece of a map that is to be copied.
+type section struct {
+	piece
+	n       int
+	places  uint64 // of a table in the directory
+	old     bool   // old buckets of a classic map, or the overflow of them
+	changed bool   // while the map was copied
+}
+
+// copying is a map that is being copied, stage by stage: what one stage has
+// copied says what the next one has to.
+type copying struct {
+	swiss   *swiss
+	classic *classic
+	now     Map
+	stages  [][2]int // of copier.parts: the header, the directory or the group, and so on
+	full    uint64   // slots with an entry
+	size    int      // of the parts so far
+	extra   uint64   // overflow buckets of a classic map
+	one     bool     // a Swiss map without tables
+	ok      bool     // the parts agree
+	left    bool     // it is larger than wanted, and was left
+}
+
+// start makes r ready to read the map at addr.
+func (r *copying) start(m Map, s *swiss, c *classic) {
+	*r = copying{swiss: s, classic: c, now: m, stages: r.stages[:0]}
+	r.now.Classic = c != nil
+}
+
+// copier copies maps.
+type copier struct {
+	t      *Target
+	parts  []section
+	copies []batch // of each stage
+	second []byte  // what is there when it is copied again
+	live   []int
+	single [1]copying
+	pieces []piece // of the map that readSwiss or readClassic has read, with its header
+	gone   bool    // the process has exited
+}
+
+// copy copies the maps of list, all of them stage by stage, and then again. If
+// two collections one after the other are equal, then what they have was there
+// at one moment between them (Afek and others: Atomic Snapshots of Shared
+// Memory, JACM 1993), provided that nothing went and came back. Here the seed,
+// the counts and the control bytes would have to come back too.
+//
+// Maps with more than most bytes are left. The copies are valid until the next
+// call.
+func (c *copier) copy(list []copying, most int) {
+	c.parts, c.live = c.parts[:0], c.live[:0]
+	for i := range list {
+		c.live = append(c.live, i)
+	}
+	stage := 0
+	for ; len(c.live) > 0; stage++ {
+		if stage == len(c.copies) {
+			c.copies = append(c.copies, batch{})
+		}
+		b := &c.copies[stage]
+		b.reset()
+		rest := c.live[:0]
+		for _, i := range c.live {
+			r, from := &list[i], len(c.parts)
+			more := c.step(r)
+			if r.size > most {
+				r.ok, r.left, more = false, true, false
+			}
+			if !more {
+				c.parts = c.parts[:from]
+				continue
+			}
+			r.stages = append(r.stages, [2]int{from, len(c.parts)})
+			for n := from; n < len(c.parts); n++ {
+				b.want = append(b.want, extent{c.parts[n].addr, c.parts[n].n, n})
+			}
+			rest = append(rest, i)
+		}
+		c.live = rest
+		slices.SortFunc(b.want, func(a, b extent) int { return cmp.Compare(a.addr, b.addr) })
+		if b.fetch(c.t.raw) != nil {
+			c.gone = true
+			return
+		}
+		for i, e := range b.want {
+			c.parts[e.id].data = b.data[i]
+		}
+	}
+	if c.second == nil {
+		c.second = make([]byte, longest)
+	}
+	for i := range c.copies[:stage] {
+		err := c.copies[i].compare(c.t.raw, c.second, func(id int) { c.parts[id].changed = true })
+		if err != nil {
+			c.gone = true
+			return
+		}
+	}
+	for i := range list {
+		for _, s := range list[i].stages {
+			for _, p := range c.parts[s[0]:s[1]] {
+				list[i].ok = list[i].ok && !p.changed
+			}
+		}
+	}
+}
+
+// want says that n bytes at addr are a part of r.
+func (c *copier) want(r *copying, addr, n uint64, old bool) bool {
+	if n == 0 || n > c.t.room(addr) {
+		return false // torn, or not what it was taken for
+	}
+	c.parts = append(c.parts, section{piece: piece{addr: addr}, n: int(n), old: old})
+	r.size += int(n)
+	return true
+}
+
+// got returns what a stage has copied.
+func (c *copier) got(r *copying, stage int) []section {
+	return c.parts[r.stages[stage][0]:r.stages[stage][1]]
+}
+
+// step looks at what the last stage has copied of a map, and says what is to be
+// copied next. It returns false if that is nothing: r.ok says whether all of it
+// agrees.
+func (c *copier) step(r *copying) bool {
+	stage := len(r.stages)
+	if stage > 0 {
+		for _, p := range c.got(r, stage-1) {
+			if p.data == nil {
+				return false
+			}
+		}
+	}
+	if r.swiss != nil {
+		return c.stepSwiss(r, r.swiss, stage)
+	}
+	return c.stepClassic(r, r.classic, stage)
+}
+
+// stepSwiss copies the header, then the only group, or the directory, the tables
+// and their groups.
+func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
+	m := &r.now
+	if stage == 0 {
+		return c.want(r, m.Addr, uint64(s.size), false)
+	}
+	head := c.got(r, 0)[0].data
+	depth, n, dir := uint(u8(head, s.globalDepth)), u64(head, s.dirLen), u64(head, s.dirPtr)
+	switch {
+	case stage == 1:
+		m.Entries, m.Writing = u64(head, s.used), u8(head, s.writing) != 0
+		m.Bytes = c.t.heap.size(m.Addr, uint64(s.size))
+		switch {
+		case n == 0 && dir == 0:
+			r.ok = m.Entries == 0 && !m.Writing
+			return false
+		case n == 0: // one group, no table
+			r.one = true
+			m.Bytes += c.t.heap.size(dir, uint64(s.group))
+			return c.want(r, dir, uint64(s.group), false)
+		case depth > 48 || n != 1<<depth || n > maxDirectory || int(u8(head, s.globalShift)) != 64-int(depth)&63:
+			return false
+		}
+		m.Bytes += c.t.heap.size(dir, 8*n)
+		return c.want(r, dir, 8*n, false)
+	case stage == 2 && r.one:
+		r.count(c.got(r, 1)[0].data)
+		m.Slots = groupSlots
+		r.ok = r.full == m.Entries && !m.Writing
+		return false
+	case stage == 2:
+		list, last := c.got(r, 1)[0].data, uint64(0)
+		for i := range n {
+			at := u64(list, int64(8*i))
+			if at != last && !c.want(r, at, uint64(s.table), false) {
+				return false
+			}
+			c.parts[len(c.parts)-1].places++
+			last = at
+		}
+		return true
+	case stage == 3:
+		for i, to := r.stages[2][0], r.stages[2][1]; i < to; i++ {
+			at, t := c.parts[i].addr, c.parts[i].data
+			local, capacity := uint(u8(t, s.tLocalDepth)), u16(t, s.tCapacity)
+			mask, data := u64(t, s.tMask), u64(t, s.tPtr)
+			if local > depth || c.parts[i].places != 1<<(depth-local) || capacity == 0 || capacity&(capacity-1) != 0 || capacity > maxCapacity || (mask+1)*groupSlots != capacity {
+				return false
+			}
+			size := (mask + 1) * uint64(s.group)
+			if !c.want(r, data, size, false) {
+				return false
+			}
+			m.Bytes += c.t.heap.size(at, uint64(s.table)) + c.t.heap.size(data, size)
+			m.Slots += capacity
+		}
+		return true
+	}
+	tables, groups := c.got(r, 2), c.got(r, 3)
+	r.ok = !m.Writing
+	for i := range groups {
+		before := r.full
+		r.count(groups[i].data)
+		r.ok = r.ok && r.full-before == u16(tables[i].data, s.tUsed)
+	}
+	r.ok = r.ok && r.full == m.Entries
+	return false
+}
+
+// count counts the slots of groups.
+func (r *copying) count(groups []byte) {
+	for off := r.swiss.ctrl; off+groupSlots <= int64(len(groups)); off += r.swiss.group {
+		full, dead := control(groups[off : off+groupSlots])
+		r.full += full
+		r.now.Tombstones += dead
+	}
+}
+
+// control counts full and deleted slots of a control word: the byte of an empty
+// slot is 0x80, that of a deleted one 0xFE, and others are less than 0x80.
+func control(c []byte) (full, deleted uint64) {
+	v := u64(c, 0)
+	high := v & 0x8080808080808080
+	full = uint64(groupSlots - bits.OnesCount64(high))
+	// Of those with the high bit, deleted ones have bit 1 set too.
+	deleted = uint64(bits.OnesCount64(high & (v << 6)))
+	return full, deleted
+}
+
+// stepClassic copies the header, then the buckets and those that growth has not
+// moved yet, and then overflow buckets, the next of each chain at a time.
+func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
+	m := &r.now
+	if stage == 0 {
+		return c.want(r, m.Addr, uint64(s.size), false)
+	}
+	head := c.got(r, 0)[0].data
+	flags, b := u8(head, s.flags), uint(u8(head, s.b))
+	at, old := u64(head, s.buckets), u64(head, s.oldbuckets)
+	if stage == 1 {
+		m.Entries, m.Writing = u64(head, s.count), flags&flagWriting != 0
+		m.Bytes = c.t.heap.size(m.Addr, uint64(s.size))
+		if at == 0 {
+			r.ok = m.Entries == 0 && old == 0 && !m.Writing
+			return false
+		}
+		if b > maxB {
+			return false
+		}
+		m.Slots = groupSlots << b
+		if !c.buckets(r, at, 1<<b, false) {
+			return false
+		}
+		if old == 0 {
+			return true
+		}
+		m.Growing, m.Evacuated = true, u64(head, s.nevacuate)
+		n := uint64(1) << b
+		if flags&flagSameSize == 0 {
+			n >>= 1
+		}
+		return c.buckets(r, old, n, true)
+	}
+	from, to := r.stages[stage-1][0], r.stages[stage-1][1]
+	all := len(c.parts)
+	for i := from; i < to; i++ {
+		p := c.parts[i]
+		lo, hi := c.beside(r, p.old)
+		for off := int64(0); off+s.bucket <= int64(len(p.data)); off += s.bucket {
+			bucket := p.data[off : off+s.bucket]
+			if first := bucket[s.tophash]; first < evacuatedX || first >= minTopHash {
+				r.full += topHashes(bucket[s.tophash : s.tophash+groupSlots])
+			}
+			next := u64(bucket, s.overflow)
+			if next == 0 {
+				continue
+			}
+			if r.extra++; r.extra > 2<<b+1<<16 || !c.want(r, next, uint64(s.bucket), p.old) {
+				return false // a ring, or worse: torn
+			}
+			used := uint64(0)
+			if next < lo || next >= hi { // not one of those that are allocated with the buckets
+				used = c.t.heap.size(next, uint64(s.bucket))
+			}
+			m.Bytes += used
+			if p.old {
+				m.Old += used
+			} else {
+				m.Slots += groupSlots
+				m.Overflow += used
+			}
+		}
+	}
+	if len(c.parts) > all {
+		return true
+	}
+	r.ok = r.full == m.Entries && !m.Writing
+	return false
+}
+
+// buckets wants n buckets at addr.
+func (c *copier) buckets(r *copying, addr, n uint64, old bool) bool {
+	size := uint64(r.classic.bucket)
+	if n == 0 || size == 0 || n > c.t.room(addr)/size || !c.want(r, addr, n*size, old) {
+		return false
+	}
+	used := c.t.heap.size(addr, n*size)
+	r.now.Bytes += used
+	if old {
+		r.now.Old += used
+	} else {
+		r.now.Overflow += used - min(used, n*size)
+	}
+	return true
+}
+
+// beside returns where the buckets, or the old ones, were allocated. Some
+// overflow buckets are behind them.
+func (c *copier) beside(r *copying, old bool) (lo, hi uint64) {
+	for _, p := range c.got(r, 1) {
+		if p.old == old {
+			return p.addr, p.addr + c.t.heap.size(p.addr, uint64(p.n))
+		}
+	}
+	return 0, 0
+}
+
+// topHashes counts the slots of a bucket that have an entry.
+func topHashes(list []byte) (full uint64) {
+	for _, top := range list {
+		if top >= minTopHash {
+			full++
+		}
+	}
+	return full
+}
+
+// body appends the groups or buckets that were copied of a map.
+func (c *copier) body(list []piece, r *copying) []piece {
+	first, last := 1, len(r.stages)
+	if r.swiss != nil && !r.one {
+		first = 3 // behind the directory and the tables
+	}
+	for _, old := range []bool{false, true} {
+		for stage := first; stage < last; stage++ {
+			for _, p := range c.got(r, stage) {
+				if p.old == old && p.data != nil {
+					list = append(list, p.piece)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// whole reads one map, until its parts agree or Tries is up, and leaves in
+// pieces what was copied: its header, for a Swiss map with tables the directory
+// and then each table with its groups, for others the groups or buckets. It
+// returns groups or buckets. Both are valid until the next call.
+func (c *copier) whole(s *swiss, b *classic, m *Map) []piece {
+	r := &c.single[0]
+	for n := 1; ; n++ {
+		r.start(*m, s, b)
+		c.copy(c.single[:], math.MaxInt)
+		if r.now.Consistent, r.now.Tries = r.ok, n; r.ok || n == Tries || c.gone {
+			break
+		}
+	}
+	*m = r.now
+	c.pieces = c.pieces[:0]
+	if c.gone || len(r.stages) == 0 || c.got(r, 0)[0].data == nil {
+		return nil
+	}
+	c.pieces = append(c.pieces, c.got(r, 0)[0].piece)
+	if s == nil || r.one {
+		c.pieces = c.body(c.pieces, r)
+		return c.pieces[1:]
+	}
+	if len(r.stages) > 1 && c.got(r, 1)[0].data != nil {
+		c.pieces = append(c.pieces, c.got(r, 1)[0].piece)
+	}
+	if len(r.stages) > 3 {
+		for i, p := range c.got(r, 3) {
+			if p.data != nil {
+				c.pieces = append(c.pieces, c.got(r, 2)[i].piece, p.piece)
+			}
+		}
+	}
+	return c.body(nil, r)
+}
+
+// readSwiss copies a Swiss map: its groups.
+func (c *copier) readSwiss(s *swiss, m *Map) (groups []piece) { return c.whole(s, nil, m) }
+
+// readClassic copies a classic map: its buckets, those that growth has not
+// moved yet, and the overflow buckets of both.
+func (c *copier) readClassic(b *classic, m *Map) (buckets []piece) { return c.whole(nil, b, m) }
