@@ -113,6 +113,7 @@ const (
 	noscanBit = 1
 	pageBytes = 8192
 	maxSpans  = 1 << 26 // 512 GB in spans of one page
+	maxSpan   = 1 << 20 // bytes of one with several objects: much more than any size class has
 )
 
 // readSpans reads the list of spans.
@@ -165,7 +166,7 @@ func (t *Target) readSpans() error {
 			free: number(b, free.Offset, free.Type.Size), alloc: u64(b, alloc.Offset), noscan: u8(b, class.Offset)&noscanBit != 0,
 		}
 		size := u64(b, pages.Offset) * pageBytes
-		if sp.end = sp.base + size; sp.end < sp.base || sp.elem == 0 || sp.n > size/sp.elem {
+		if sp.end = sp.base + size; sp.end < sp.base || sp.elem == 0 || sp.n > size/sp.elem || sp.n > 1 && size > maxSpan {
 			continue // torn
 		}
 		if hasLarge {

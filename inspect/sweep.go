@@ -13,11 +13,12 @@ import (
 // heapBitsInSpan; Go 1.22 to 1.27).
 const headed = 512
 
-// kin is the objects of one type that no package variable led to.
+// kin is the objects of one type.
 type kin struct {
 	t    *gobinary.Type
-	body bool // groups or buckets, which are a part of a map
-	at   []uint64
+	body bool     // groups or buckets, which are a part of a map
+	all  int      // how many there are, with those that were led to
+	at   []uint64 // those that were not
 	n    []uint64 // values at each
 }
 
@@ -29,7 +30,11 @@ func (w *walk) sweep() error {
 	if _, ok := w.t.layout("runtime.mspan").t.Field("largeType"); !ok {
 		return nil // before Go 1.22 objects do not say it
 	}
-	for _, k := range w.headed() {
+	list, err := w.headed()
+	if err != nil {
+		return err
+	}
+	for _, k := range list {
 		if err := w.adopt(k); err != nil {
 			return err
 		}
@@ -37,35 +42,73 @@ func (w *walk) sweep() error {
 	return nil
 }
 
+// sweepSpans is how many spans are looked at with few system calls.
+const sweepSpans = 1 << 7
+
 // headed returns the objects that have a type which may lead to a map.
-func (w *walk) headed() (list []*kin) {
+func (w *walk) headed() (list []*kin, err error) {
 	of := map[*gobinary.Type]*kin{}
-	for i := range w.t.heap.spans {
-		s := &w.t.heap.spans[i]
-		if s.noscan || s.elem <= headed {
-			continue
+	note := func(at, end, descriptor uint64) {
+		t, ok := w.t.Image.Runtime(descriptor - w.t.bias)
+		if !ok || !w.reach[t] || t.Size <= 0 {
+			return
 		}
-		for i := range s.n {
-			if !w.t.allocated(s, i) {
+		p := w.plan(t)
+		if len(p.words) == 0 {
+			return
+		}
+		k := of[t]
+		if k == nil {
+			k = &kin{t: t, body: strings.HasPrefix(t.Name, "noalg.map.") || strings.HasPrefix(t.Name, "map.")}
+			of[t] = k
+			list = append(list, k)
+		}
+		if k.all++; !w.seen.has(at + uint64(p.words[0].off)) {
+			k.at, k.n = append(k.at, at), append(k.n, (end-at)/uint64(t.Size))
+		}
+	}
+	var bits, words batch // which objects are in use, and their first words
+	for rest := w.t.heap.spans; len(rest) > 0; {
+		some := rest[:min(sweepSpans, len(rest))]
+		rest = rest[len(some):]
+		bits.reset()
+		for i := range some {
+			if s := &some[i]; !s.noscan && s.elem > headed && s.free < s.n && s.alloc != 0 {
+				bits.want = append(bits.want, extent{s.alloc, int(s.n+7) / 8, i})
+			}
+		}
+		slices.SortFunc(bits.want, func(a, b extent) int { return cmp.Compare(a.addr, b.addr) })
+		if err := bits.fetch(w.t.raw); err != nil {
+			return nil, err
+		}
+		used := make([][]byte, len(some))
+		for i, e := range bits.want {
+			used[e.id] = bits.data[i]
+		}
+		words.reset()
+		for n := range some {
+			s := &some[n]
+			if s.noscan || s.elem <= headed {
 				continue
 			}
-			base := s.base + i*s.elem
-			at, descriptor := base, s.large
-			if s.n > 1 {
-				at += mallocHeader
-				descriptor, _ = w.t.mem.word(base)
+			for i := range s.n {
+				base := s.base + i*s.elem
+				switch {
+				case !s.allocated(used[n], i):
+				case s.n == 1:
+					note(base, base+s.elem, s.large)
+				default:
+					words.want = append(words.want, extent{base, mallocHeader, n})
+				}
 			}
-			t, ok := w.t.Image.Runtime(descriptor - w.t.bias)
-			if !ok || !w.reach[t] || t.Size <= 0 {
-				continue
+		}
+		if err := words.fetch(w.t.raw); err != nil {
+			return nil, err
+		}
+		for i, e := range words.want {
+			if b := words.data[i]; b != nil {
+				note(e.addr+mallocHeader, e.addr+some[e.id].elem, u64(b, 0))
 			}
-			k := of[t]
-			if k == nil {
-				k = &kin{t: t, body: strings.HasPrefix(t.Name, "noalg.map.") || strings.HasPrefix(t.Name, "map.")}
-				of[t] = k
-				list = append(list, k)
-			}
-			k.at, k.n = append(k.at, at), append(k.n, (base+s.elem-at)/uint64(t.Size))
 		}
 	}
 	slices.SortFunc(list, func(a, b *kin) int {
@@ -75,17 +118,14 @@ func (w *walk) headed() (list []*kin) {
 		case b.body && !a.body:
 			return -1
 		}
-		return cmp.Or(cmp.Compare(len(a.at), len(b.at)), cmp.Compare(b.t.Size, a.t.Size), cmp.Compare(a.t.Name, b.t.Name))
+		return cmp.Or(cmp.Compare(a.all, b.all), cmp.Compare(b.t.Size, a.t.Size), cmp.Compare(a.t.Name, b.t.Name))
 	})
-	return list
+	return list, nil
 }
 
 // adopt walks from the objects of one type that nothing has led to yet.
 func (w *walk) adopt(k *kin) error {
 	p := w.plan(k.t)
-	if len(p.words) == 0 {
-		return nil
-	}
 	one, many := int32(-1), int32(-1)
 	for i, at := range k.at {
 		if w.seen.has(at + uint64(p.words[0].off)) {
@@ -104,11 +144,13 @@ func (w *walk) adopt(k *kin) error {
 }
 
 // allocated reports whether object i of a span was in use after the last
-// collection, or allocated since (runtime/mheap.go, mspan.isFree).
+// collection, or allocated since (runtime/mheap.go, mspan.isFree). bits is what
+// is at s.alloc.
+func (s *span) allocated(bits []byte, i uint64) bool {
+	return i < s.free || s.alloc == 0 || i/8 < uint64(len(bits)) && bits[i/8]&(1<<(i%8)) != 0
+}
+
+// allocated is that of a span, whose bits it reads.
 func (t *Target) allocated(s *span, i uint64) bool {
-	if i < s.free || s.alloc == 0 {
-		return true
-	}
-	b := t.mem.bytes(s.alloc+i/8, 1)
-	return b != nil && b[0]&(1<<(i%8)) != 0
+	return s.allocated(nil, i) || s.allocated(t.mem.bytes(s.alloc, int(s.n+7)/8), i)
 }
