@@ -7,6 +7,7 @@ import (
 
 	"github.com/ghostread/ghostread/explore/event"
 	"github.com/ghostread/ghostread/explore/strategy"
+	"github.com/ghostread/ghostread/internal/dportest"
 )
 
 // recorder notes the schedule of an execution under another strategy, and how
@@ -20,7 +21,7 @@ type recorder struct {
 func (r *recorder) Choose(c *strategy.Choice) int32 {
 	i := r.Strategy.Choose(c)
 	r.schedule += fmt.Sprint(c.Enabled[i], " ")
-	if c.Cur != 0 && c.Kind != event.Yield && c.Enabled[i] != c.Cur {
+	if c.Cur != 0 && c.Kind != event.Yield && c.Kind != event.Case && c.Enabled[i] != c.Cur {
 		r.preemptions++
 	}
 	return i
@@ -28,13 +29,13 @@ func (r *recorder) Choose(c *strategy.Choice) int32 {
 
 // schedules returns all schedules of p with their preemptions; nil if there
 // are more than limit.
-func (p program) schedules(limit int) map[string]int {
+func schedules(p dportest.Program, limit int) map[string]int {
 	out := map[string]int{}
 	var want []int
 	for len(out) < limit {
 		f := &prefix{want: want}
 		r := &recorder{Strategy: f}
-		p.run(r)
+		p.Run(r, false)
 		out[r.schedule] = r.preemptions
 		for len(want) < len(f.counts) {
 			want = append(want, 0)
@@ -54,7 +55,7 @@ func (p program) schedules(limit int) map[string]int {
 // with few enough preemptions comes once, those with fewer first.
 func TestBounded(t *testing.T) {
 	const seed = 20_261_123
-	programs := 500
+	programs := 300
 	if testing.Short() {
 		programs = 50
 	}
@@ -62,12 +63,12 @@ func TestBounded(t *testing.T) {
 	t.Logf("seed %d", seed)
 	compared, explored := 0, 0
 	for range programs {
-		p := generate(r)
+		p := dportest.Generate(r)
 		if r.IntN(2) == 0 {
 			g := r.IntN(len(p))
-			p[g] = append([]op{{event.Yield, 0}}, p[g]...)
+			p[g] = append([]dportest.Op{{Code: dportest.Gosched}}, p[g]...)
 		}
-		all := p.schedules(1000)
+		all := schedules(p, 1500)
 		if all == nil {
 			continue
 		}
@@ -84,7 +85,7 @@ func TestBounded(t *testing.T) {
 		for !s.Done() {
 			s.Begin(1)
 			rec := &recorder{Strategy: s}
-			_, log := p.run(rec)
+			_, log := p.Run(rec, false)
 			s.End(0)
 			s.Learn(log)
 			n, exists := all[rec.schedule]

@@ -243,7 +243,7 @@ func (s *Search) Learn(log []event.Event) {
 // and a goroutine to run there instead, 0 if there is none. Otherwise it
 // returns the length of the path.
 func (s *Search) sleepers(first int) (end int, other int32, dull bool) {
-	for d := first + 1; d < len(s.path); d++ {
+	for d := owner(s.path, first) + 1; d < len(s.path); d++ { // what followed a choice of data is part of the step before it
 		above, n := &s.path[d-1], &s.path[d]
 		n.sleep = nil
 		for _, sl := range above.sleep {
@@ -264,13 +264,13 @@ func (s *Search) sleepers(first int) (end int, other int32, dull bool) {
 	return len(s.path), 0, false
 }
 
-// races adds to the nodes what the races of new steps ask for: those that
-// begin behind decision first and before decision end.
+// races adds to the nodes what the races of new steps ask for: those that end
+// behind decision first and begin before decision end.
 func (s *Search) races(first, end int) {
 	t := &s.trace
 	for j := range t.steps {
 		st := &t.steps[j]
-		if st.after < first || st.after >= end {
+		if st.upto < first || st.after >= end {
 			continue
 		}
 		for _, i := range st.races {

@@ -1,7 +1,6 @@
 package dpor
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -10,127 +9,8 @@ import (
 
 	"github.com/ghostread/ghostread/explore/event"
 	"github.com/ghostread/ghostread/explore/strategy"
+	"github.com/ghostread/ghostread/internal/dportest"
 )
-
-// A program is a few goroutines of a few operations each, run by a model of
-// the runtime core: it asks at the same places and logs the same events.
-type program [][]op
-
-type op struct {
-	kind event.Kind
-	obj  int
-}
-
-func (o op) String() string { return fmt.Sprintf("%v(%d)", o.kind, o.obj) }
-
-const objects = 3
-
-// machine is the state of one execution.
-type machine struct {
-	log     []event.Event
-	pc      []int
-	blocked []int // object+1, 0 if it can run
-	vars    [objects]int
-	held    [objects]bool
-	queue   [objects]int // messages in a channel of capacity 1
-	regs    []string
-}
-
-// run executes p under choose and returns its outcome: what was read, what is
-// left, who is stuck.
-func (p program) run(s strategy.Strategy) (string, []event.Event) {
-	m := &machine{pc: make([]int, len(p)), blocked: make([]int, len(p)), regs: make([]string, len(p))}
-	for g := range p {
-		m.emit(event.Event{Kind: event.Spawn, G: 0, Aux: uint64(g + 1)})
-	}
-	m.emit(event.Event{Kind: event.Exit, G: 0})
-	cur := int32(0)
-	step := uint64(0)
-	for {
-		var enabled []int32
-		for g := range p {
-			if m.pc[g] < len(p[g]) && m.blocked[g] == 0 {
-				enabled = append(enabled, int32(g+1))
-			}
-		}
-		if len(enabled) == 0 {
-			break
-		}
-		next := enabled[0]
-		if len(enabled) > 1 {
-			c := &strategy.Choice{Enabled: enabled, Step: step, Events: uint64(len(m.log))}
-			if slices.Contains(enabled, cur) {
-				c.Cur, c.Kind = cur, p[cur-1][m.pc[cur-1]].kind
-			}
-			next = enabled[s.Choose(c)]
-		}
-		step++
-		cur = next
-		m.step(p, int(next-1))
-	}
-	stuck := ""
-	for g := range p {
-		if m.pc[g] < len(p[g]) {
-			stuck += fmt.Sprint(" stuck", g)
-		}
-	}
-	return fmt.Sprint(m.regs, m.vars, m.queue, stuck), m.log
-}
-
-func (m *machine) emit(e event.Event) { m.log = append(m.log, e) }
-
-func (m *machine) step(p program, g int) {
-	o := p[g][m.pc[g]]
-	addr := uint64(0x1000 + 0x100*int(o.kind&^15) + 8*o.obj)
-	m.emit(event.Event{Kind: o.kind, G: int32(g + 1), Addr: addr})
-	wait := func() {
-		m.blocked[g] = o.obj + 1
-		m.emit(event.Event{Kind: event.Block, G: int32(g + 1)})
-	}
-	wake := func(kinds ...event.Kind) {
-		for w := range p {
-			if m.blocked[w] == o.obj+1 && slices.Contains(kinds, p[w][m.pc[w]].kind) {
-				m.blocked[w] = 0
-				m.emit(event.Event{Kind: event.Wake, G: int32(g + 1), Aux: uint64(w + 1)})
-				return
-			}
-		}
-	}
-	switch o.kind {
-	case event.Read, event.AtomicLoad:
-		m.regs[g] += fmt.Sprint(m.vars[o.obj], ",")
-	case event.Write, event.AtomicStore:
-		m.vars[o.obj] = 10*(g+1) + m.pc[g]
-	case event.AtomicRMW:
-		m.regs[g] += fmt.Sprint(m.vars[o.obj], ",")
-		m.vars[o.obj]++
-	case event.Lock:
-		if m.held[o.obj] {
-			wait()
-			return
-		}
-		m.held[o.obj] = true
-	case event.Unlock:
-		m.held[o.obj] = false
-		wake(event.Lock)
-	case event.ChanSend:
-		if m.queue[o.obj] > 0 {
-			wait()
-			return
-		}
-		m.queue[o.obj] = 10*(g+1) + m.pc[g]
-		wake(event.ChanRecv)
-	case event.ChanRecv:
-		if m.queue[o.obj] == 0 {
-			wait()
-			return
-		}
-		m.regs[g] += fmt.Sprint("c", m.queue[o.obj], ",")
-		m.queue[o.obj] = 0
-		wake(event.ChanSend)
-	}
-	m.pc[g]++
-}
 
 // prefix follows decisions and then takes the first goroutine, noting how many
 // there were each time.
@@ -150,14 +30,14 @@ func (f *prefix) Choose(c *strategy.Choice) int32 {
 	return int32(k)
 }
 
-// all returns the outcomes of all schedules, and how many schedules there are;
-// none if there are too many.
-func (p program) all(limit int) (map[string]bool, int) {
+// all returns the outcomes of all schedules of the model, and how many
+// schedules there are; none if there are too many.
+func all(p dportest.Program, limit int) (map[string]bool, int) {
 	out := map[string]bool{}
 	var want []int
 	for n := 1; ; n++ {
 		f := &prefix{want: want}
-		o, _ := p.run(f)
+		o, _ := p.Run(f, false)
 		out[o] = true
 		if n == limit {
 			return nil, 0
@@ -175,17 +55,24 @@ func (p program) all(limit int) (map[string]bool, int) {
 	}
 }
 
-func (p program) reduced(t testing.TB, limit int) (map[string]bool, uint64, uint64) {
+// reduced returns the outcomes that the search finds, and its executions; nil
+// if there are too many. The search does not see events of the kind hidden.
+func reduced(t testing.TB, p dportest.Program, limit int, hidden event.Kind) (map[string]bool, uint64, uint64) {
 	t.Helper()
 	out := map[string]bool{}
 	s := New()
 	for n := 0; !s.Done(); n++ {
 		if n == limit {
-			t.Fatalf("no end after %d executions of %v", n, p)
+			return nil, 0, 0
 		}
 		s.Begin(1)
-		o, log := p.run(s)
+		o, log := p.Run(s, false)
 		s.End(0)
+		for i := range log {
+			if log[i].Kind == hidden {
+				log[i].Kind = event.None
+			}
+		}
 		s.Learn(log)
 		out[o] = true
 	}
@@ -196,62 +83,120 @@ func (p program) reduced(t testing.TB, limit int) (map[string]bool, uint64, uint
 	return out, explored, redundant
 }
 
-func (p program) check(t *testing.T) (schedules int, explored, redundant uint64) {
-	t.Helper()
-	want, n := p.all(1500)
-	if want == nil {
-		return 0, 0, 0
-	}
-	got, explored, redundant := p.reduced(t, 100_000)
-	for o := range want {
+// differ says which outcomes only one of the sets has; "" if they are equal.
+func differ(got, want map[string]bool) string {
+	var b strings.Builder
+	for _, o := range slices.Sorted(maps.Keys(want)) {
 		if !got[o] {
-			t.Fatalf("missed outcome %s of %v\nall: %s\ngot: %s", o, p, strings.Join(slices.Sorted(maps.Keys(want)), " | "), strings.Join(slices.Sorted(maps.Keys(got)), " | "))
+			b.WriteString("missed " + o + "\n")
 		}
 	}
-	for o := range got {
+	for _, o := range slices.Sorted(maps.Keys(got)) {
 		if !want[o] {
-			t.Fatalf("impossible outcome %s of %v", o, p)
+			b.WriteString("impossible " + o + "\n")
 		}
 	}
-	return n, explored, redundant
+	return b.String()
 }
 
-// generate returns a random program. Locks are mostly released again.
-func generate(r *rand.Rand) program {
-	kinds := []event.Kind{event.Read, event.Write, event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.ChanSend, event.ChanRecv, event.Lock}
-	if r.IntN(2) == 0 {
-		kinds = kinds[:5]
-	}
-	p := make(program, 2+r.IntN(3))
-	for g := range p {
-		for n := 1 + r.IntN(4); len(p[g]) < n; {
-			o := op{kinds[r.IntN(len(kinds))], r.IntN(objects)}
-			p[g] = append(p[g], o)
-			if o.kind == event.Lock {
-				p[g] = append(p[g], op{kinds[r.IntN(5)], r.IntN(objects)}, op{event.Unlock, o.obj})
-			}
-		}
-	}
-	return p
-}
-
-// TestAgainstBruteForce compares the outcomes of random programs with those of
-// all of their schedules.
+// TestAgainstBruteForce compares the outcomes that the search finds in random
+// programs with those that the specification of the primitives allows, and the
+// model's with the same in programs that have few schedules.
 func TestAgainstBruteForce(t *testing.T) {
-	const seed, programs = 20_261_123, 4000
+	const seed = 20_261_123
+	programs := 3000
+	if testing.Short() {
+		programs = 500
+	}
 	r := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
-	var compared, schedules int
+	var compared, outcomes, enumerated, schedules int
 	var explored, redundant uint64
 	for range programs {
-		n, e, x := generate(r).check(t)
-		if n > 0 {
-			compared++
-			schedules, explored, redundant = schedules+n, explored+e, redundant+x
+		p := dportest.Generate(r)
+		want := p.Outcomes(3000)
+		if want == nil {
+			continue
+		}
+		got, e, x := reduced(t, p, 1000, event.None)
+		if got == nil {
+			continue
+		}
+		compared, outcomes, explored, redundant = compared+1, outcomes+len(want), explored+e, redundant+x
+		if d := differ(got, want); d != "" {
+			t.Errorf("search of %v:\n%s", p, d)
+		}
+		if every, n := all(p, 150); every != nil {
+			enumerated, schedules = enumerated+1, schedules+n
+			if d := differ(every, want); d != "" {
+				t.Errorf("all %d schedules of %v:\n%s", n, p, d)
+			}
+		}
+		if t.Failed() {
+			break
 		}
 	}
-	t.Logf("%d programs: %d schedules, %d explored, %d executions more", compared, schedules, explored, redundant)
-	if compared < programs/2 {
+	t.Logf("%d programs with %d outcomes: %d explored, %d executions more; %d schedules of %d programs",
+		compared, outcomes, explored, redundant, schedules, enumerated)
+	if compared < programs*3/4 {
 		t.Errorf("compared %d programs only", compared)
+	}
+}
+
+// TestMissedOnce has programs of which the search once missed outcomes.
+func TestMissedOnce(t *testing.T) {
+	load := dportest.Op{Code: dportest.Load}
+	try := func(code dportest.Code) dportest.Op { return dportest.Op{Code: code, Skip: 2} }
+	tests := []struct {
+		name string
+		p    dportest.Program
+	}{
+		// A goroutine that is woken in Lock or Wait tries again, and says so in no event.
+		{"woken", dportest.Program{
+			{{Code: dportest.WgWait}, {Code: dportest.WgWait}, {Code: dportest.WgWait}},
+			{{Code: dportest.WLock}, {Code: dportest.WgAdd}, {Code: dportest.WUnlock}, try(dportest.TryWLock), {Code: dportest.CAS, Val: 25}, {Code: dportest.WUnlock}},
+			{try(dportest.TryWLock), {Code: dportest.WgAdd}, {Code: dportest.WUnlock}, try(dportest.TryWLock), {Code: dportest.WgDone}, {Code: dportest.WUnlock}, {Code: dportest.WgWait}},
+		}},
+		// What follows the choice of a case is part of the step that chooses, and
+		// begins before the decision.
+		{"case", dportest.Program{
+			{{Code: dportest.Close, Obj: 1}, {Code: dportest.Lock}, {Code: dportest.CondWait}, {Code: dportest.Unlock}},
+			{load},
+			{{Code: dportest.Select, Val: 1, Cases: []dportest.Case{{Send: true, Ch: 1, Val: 30}, {Ch: 1}}}, {Code: dportest.Signal}},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _, _ := reduced(t, tt.p, 1e6, event.None)
+			if d := differ(got, tt.p.Outcomes(1e6)); d != "" {
+				t.Errorf("search of %v:\n%s", tt.p, d)
+			}
+		})
+	}
+}
+
+// TestNoticesBlindness hides one kind of events after the other from the
+// search. Each time it misses outcomes, and the comparison says so.
+func TestNoticesBlindness(t *testing.T) {
+	const seed = 3
+	t.Logf("seed %d", seed)
+	for _, kind := range []event.Kind{
+		event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.ChanSend, event.ChanRecv, event.ChanClose,
+		event.Lock, event.Unlock, event.TryLock, event.RLock, event.RUnlock, event.TryRLock, event.WaitGroupAdd, event.WaitGroupWait,
+		event.CondWait, event.CondSignal, event.CondBroadcast, event.Block,
+	} {
+		r := rand.New(rand.NewPCG(seed, uint64(kind)))
+		programs, missed := 0, false
+		for ; !missed && programs < 3000; programs++ {
+			p := dportest.Generate(r)
+			if want := p.Outcomes(1000); want != nil {
+				got, _, _ := reduced(t, p, 200, kind)
+				missed = got != nil && strings.Contains(differ(got, want), "missed")
+			}
+		}
+		t.Logf("kind %d: %d programs", kind, programs)
+		if !missed {
+			t.Errorf("a search that does not see kind %d finds the same as others in %d programs", kind, programs)
+		}
 	}
 }

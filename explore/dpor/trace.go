@@ -21,6 +21,7 @@ type step struct {
 	of       int32 // index of the goroutine
 	node     int   // the decision that chose it, -1 if there was no choice
 	after    int   // the last decision before it
+	upto     int   // the last decision before its end: one about data can be within
 	turn     int32 // which of the goroutine's steps it is, from 1
 	clock    []int32
 	accesses []access
@@ -44,7 +45,16 @@ type trace struct {
 	ids     []int32
 	clocks  [][]int32      // of each goroutine, what its next step knows
 	live    map[int32]bool // goroutines that could run, were it their turn
+	last    map[int32]last // what each goroutine did last
 	words   map[uint64]*word
+}
+
+// last is a goroutine's last operation, whether it waits in it, and whether it
+// has waited in it before.
+type last struct {
+	kind          event.Kind
+	addr          uint64
+	parked, woken bool
 }
 
 // word is who touched a name last.
@@ -54,7 +64,7 @@ type word struct {
 }
 
 func (t *trace) build(log []event.Event, made []decision) {
-	*t = trace{names: map[int32]int32{}, words: map[uint64]*word{}, live: map[int32]bool{}, nodes: make([]int32, len(made))}
+	*t = trace{names: map[int32]int32{}, words: map[uint64]*word{}, live: map[int32]bool{}, last: map[int32]last{}, nodes: make([]int32, len(made))}
 	for d := range t.nodes {
 		t.nodes[d] = -1
 	}
@@ -169,7 +179,9 @@ func (t *trace) split(log []event.Event, made []decision) {
 			sched, open = -1, true
 		}
 		st := &t.steps[len(t.steps)-1]
+		st.upto = d - 1
 		t.touch(st, e)
+		t.again(st, e)
 		t.life(st, e)
 		if e.Kind == event.Block || e.Kind == event.Exit {
 			running = -1
@@ -182,7 +194,29 @@ func (t *trace) begin(node, after int, g int32) {
 	if node >= 0 {
 		t.nodes[node] = int32(len(t.steps))
 	}
-	t.steps = append(t.steps, step{g: g, of: of, node: node, after: after})
+	t.steps = append(t.steps, step{g: g, of: of, node: node, after: after, upto: after})
+	if l := t.last[g]; l.parked {
+		t.steps[len(t.steps)-1].accesses = []access{{t.nameOf(l.addr), l.kind == event.Lock}}
+		l.parked, l.woken = false, true
+		t.last[g] = l
+	}
+}
+
+// again notes what a goroutine does, for its next step: whoever was woken in an
+// operation tries again without saying so, and may park again. Others that
+// tried in between make a difference to that.
+func (t *trace) again(st *step, e *event.Event) {
+	switch k := e.Kind; {
+	case k.IsAtomic() || k >= event.ChanSend && k <= event.TimerSet:
+		t.last[e.G] = last{kind: k, addr: e.Addr}
+	case k == event.Block:
+		l := t.last[e.G]
+		if l.woken {
+			st.accesses = append(st.accesses, access{t.nameOf(l.addr), true})
+		}
+		l.parked = l.kind.IsAtomic() || l.kind == event.Lock || l.kind == event.RLock || l.kind == event.WaitGroupWait
+		t.last[e.G] = l
+	}
 }
 
 // life notes who can run.
