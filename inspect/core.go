@@ -156,8 +156,12 @@ func (t *Target) Still() bool {
 }
 
 // Close ends what the target needs: a core file is closed, and a program that
-// [Start] began is ended. A process that was there before goes on.
+// was started with [Launch.Start] is ended. A process that was there before goes
+// on. It may be called more than once, also while the target is read.
 func (t *Target) Close() error {
+	if t.child != nil {
+		return t.child.Close()
+	}
 	if c, ok := t.raw.(io.Closer); ok {
 		return c.Close()
 	}

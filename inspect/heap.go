@@ -20,6 +20,8 @@ type Target struct {
 	raw  memory
 	heap heap
 
+	child *child // that we started, nil if it was there before
+
 	workers int // that read at a time; 0 means as many as there are CPUs, up to maxWorkers
 }
 

@@ -42,7 +42,7 @@ func newInspect() *cobra.Command {
 	}
 	slices.Sort(orders)
 	cmd := &cobra.Command{
-		Use:   "inspect {pid | --core file} [owner]",
+		Use:   "inspect {pid | --core file | --exe program} [owner] [-- arguments]",
 		Short: "show the maps of a running Go program: owners, load, waste",
 		Long: `Inspect reads the memory of a running Go program, without stopping it, or a core
 file of one, and lists its maps by owner: how many, how many entries they have, how many slots, and
@@ -55,7 +55,7 @@ With an owner as the list has it, or an address, it shows one map: its tables or
 buckets, how its slots are filled, what deleted entries have left in them, and
 its first entries. Strings and byte slices are shown by their length only, since
 they may be secrets; --show-values shows them.`,
-		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20\n  ghostread inspect --core core.4321 --exe ./server\n  ghostread inspect 4321 main.cache --watch",
+		Example: "  ghostread inspect 4321\n  ghostread inspect 4321 --sort bytes --top 0\n  ghostread inspect 4321 main.cache --entries 20\n  ghostread inspect --core core.4321 --exe ./server\n  ghostread inspect --exe ./server --after 10s -- -listen :8080\n  ghostread inspect 4321 main.cache --watch",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by, ok := censusOrders[order]
 			if !ok {

@@ -9,3 +9,6 @@ func Own(*exec.Cmd) {}
 
 // Kill does nothing where there are no process groups.
 func Kill(*exec.Cmd) {}
+
+// Ask ends cmd where there are no process groups.
+func Ask(cmd *exec.Cmd) { _ = cmd.Process.Kill() }

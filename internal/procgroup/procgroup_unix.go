@@ -18,3 +18,8 @@ func Own(cmd *exec.Cmd) {
 func Kill(cmd *exec.Cmd) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // most often nobody is left
 }
+
+// Ask asks cmd and what it has started to end.
+func Ask(cmd *exec.Cmd) {
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // it may have ended
+}
