@@ -92,6 +92,7 @@ const (
 	planValue   planKind = iota
 	planChannel          // the header of a channel of type t
 	planClosure          // the object of a function value, by its first word
+	planNode             // of a trie, see trieOf
 )
 
 type word struct {
@@ -125,6 +126,10 @@ func (w *walk) plan(t *gobinary.Type) *plan {
 	}
 	p := w.number(&plan{t: t, size: t.Size})
 	w.plans[t] = p
+	if _, ok := w.trieOf(t); ok {
+		p.what, p.words = planNode, []word{{t: t}}
+		return p
+	}
 	w.flatten(p, t, 0, "", 0)
 	return p
 }
@@ -155,6 +160,10 @@ func (w *walk) flatten(p *plan, t *gobinary.Type, off int64, label string, depth
 				p.words[len(p.words)-1].off = off + t.Size - 8
 				return
 			}
+		}
+		if fields := trieFields(t); fields != nil {
+			w.flattenTrie(p, t, fields, off, label, depth)
+			return
 		}
 		for _, f := range t.Fields {
 			name := label
@@ -214,6 +223,10 @@ func (w *walk) reaches(types []*gobinary.Type) {
 		}
 		if arg := t.TypeArgument(); arg != nil {
 			from[arg] = append(from[arg], t)
+		}
+		if n, ok := w.trieOf(t); ok {
+			from[n.entry] = append(from[n.entry], t)
+			from[n.inner] = append(from[n.inner], t)
 		}
 	}
 	w.reach = map[*gobinary.Type]bool{}

@@ -189,6 +189,8 @@ func (k *worker) look(level []item, plans []*plan) {
 			k.channel(p, b, it)
 		case p.what == planClosure:
 			k.closure(b, it)
+		case p.what == planNode:
+			k.node(p, b, it)
 		default:
 			for n := range int64(it.n) {
 				off := n * p.size

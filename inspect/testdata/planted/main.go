@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -93,6 +94,7 @@ var (
 	growing = map[int]int{}
 	hold    = &holder{}
 	window  = map[uint64]uint64{}
+	shared  sync.Map
 )
 
 func leafOf(n int) *leaf {
@@ -149,6 +151,9 @@ func plantAll() []plant {
 		h.values[i] = *leafOf(2)
 	}
 	h.wide = map[int][200]byte{1: {}, 2: {}}
+	for i := 0; i < 100; i++ {
+		shared.Store(i, map[int]bool{i: true, -1: false})
+	}
 	ready := make(chan bool)
 	go serve(ready)
 	<-ready
@@ -174,6 +179,7 @@ func plantAll() []plant {
 		{"main.hold.nested[]", "map[string]float64", 3, 2, 0},
 		{"main.hold.values", "map[int]main.leaf", 20, 1, 0},
 		{"main.hold.values[].tags", "map[string]int", 40, 20, 0},
+		{"main.shared[].(map[int]bool)", "map[int]bool", 200, 100, 24},
 		{"main.hold.wide", "map[int][200]uint8", 2, 1, 0},
 	}
 }
