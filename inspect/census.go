@@ -13,6 +13,7 @@ type Census struct {
 	Groups  []Group
 	Total   Group
 	Heap    uint64 // bytes of spans in use
+	Objects uint64 // bytes of the objects in them: what runtime/metrics calls /memory/classes/heap/objects:bytes
 	Lost    Lost
 	Torn    int // maps whose parts did not agree
 	Elapsed time.Duration
@@ -123,7 +124,9 @@ func (t *Target) Census() (*Census, error) {
 		return cmp.Or(cmp.Compare(b.Waste, a.Waste), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Type, b.Type))
 	})
 	for i := range t.heap.spans {
-		c.Heap += t.heap.spans[i].end - t.heap.spans[i].base
+		s := &t.heap.spans[i]
+		c.Heap += s.end - s.base
+		c.Objects += s.used * s.elem
 	}
 	c.Still, c.Notes = t.Still(), t.notes()
 	c.Elapsed = time.Since(start)

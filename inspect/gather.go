@@ -105,7 +105,7 @@ func (b *batch) singly(from memory, lo, hi uint64) error {
 	return nil
 }
 
-// compare copies all of it again, into room, and calls changed with the id of
+// compare copies all of it again, into room of at least longest bytes, and calls changed with the id of
 // each extent that is not the same as before. The error is errGone or nil.
 func (b *batch) compare(from memory, room []byte, changed func(id int)) error {
 	first := 0 // extent

@@ -39,6 +39,7 @@ type span struct {
 	n         uint64 // objects
 	free      uint64 // index of the first that may be free
 	alloc     uint64 // address of a bitmap of the others; a set bit is an object
+	used      uint64 // objects, those among them that are garbage and were not swept yet
 	noscan    bool
 	large     uint64 // type descriptor, of a large object; 0 if unknown
 }
@@ -135,6 +136,7 @@ func (t *Target) readSpans() error {
 	if s.err != nil {
 		return s.err
 	}
+	used, hasUsed := s.t.Field("allocCount")
 	large, hasLarge := s.t.Field("largeType")
 	hasLarge = hasLarge && large.Offset >= 0 && large.Offset <= s.t.Size-8
 	for _, f := range []gobinary.Field{start, pages, elem, alloc} {
@@ -170,6 +172,9 @@ func (t *Target) readSpans() error {
 		size := u64(b, pages.Offset) * pageBytes
 		if sp.end = sp.base + size; sp.end < sp.base || sp.elem == 0 || sp.n > size/sp.elem || sp.n > 1 && size > maxSpan {
 			continue // torn
+		}
+		if hasUsed {
+			sp.used = min(number(b, used.Offset, used.Type.Size), sp.n)
 		}
 		if hasLarge {
 			sp.large = u64(b, large.Offset)

@@ -39,6 +39,12 @@ func minor(t *testing.T, release string) int {
 // build builds the program in testdata/planted with a release of Go.
 func build(t *testing.T, release string, env []string, flags ...string) string {
 	t.Helper()
+	return buildIn(t, "planted", release, env, flags...)
+}
+
+// buildIn builds a program in testdata.
+func buildIn(t testing.TB, name, release string, env []string, flags ...string) string {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
@@ -54,9 +60,9 @@ func build(t *testing.T, release string, env []string, flags ...string) string {
 	if out, err := version.CombinedOutput(); err != nil {
 		t.Skipf("Go %s cannot be had: %s", release, out)
 	}
-	exe := filepath.Join(t.TempDir(), "planted")
+	exe := filepath.Join(t.TempDir(), name)
 	cmd := exec.Command("go", append([]string{"build", "-o", exe}, append(flags, ".")...)...)
-	cmd.Dir, cmd.Env = "testdata/planted", env
+	cmd.Dir, cmd.Env = filepath.Join("testdata", name), env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}

@@ -155,6 +155,8 @@ type classic struct {
 	bucket                                          int64 // size
 	tophash, overflow                               int64
 	slots                                           []slotField
+	extra, extraSize                                int64   // what hmap.extra leads to; no bytes if it is not known
+	lists                                           []int64 // in it: pointers to slices of overflow buckets
 }
 
 // Flags of a classic map.
@@ -196,6 +198,16 @@ func classicOf(t *gobinary.Type) (*classic, error) {
 	}
 	if keys.Type.Elem == nil || values.Type.Elem == nil {
 		return nil, fmt.Errorf("%s: its buckets have no arrays of keys and values", t.Name)
+	}
+	if extra, ok := t.Impl.Field("extra"); ok {
+		if e := follow(extra.Type, 1); e != nil && e.Size > 0 && e.Size < maxStruct {
+			c.extra, c.extraSize = extra.Offset, e.Size
+			for _, name := range []string{"overflow", "oldoverflow"} {
+				if f, ok := e.Field(name); ok {
+					c.lists = append(c.lists, f.Offset)
+				}
+			}
+		}
 	}
 	c.slots = []slotField{{keys.Offset, keys.Type.Elem.Size, keys.Type.Elem, true}, {values.Offset, values.Type.Elem.Size, values.Type.Elem, false}}
 	return c, nil

@@ -26,9 +26,19 @@ type section struct {
 	piece
 	n       int
 	places  uint64 // of a table in the directory
-	old     bool   // old buckets of a classic map, or the overflow of them
-	changed bool   // while the map was copied
+	what    role
+	changed bool // while the map was copied
 }
+
+// role is what a section of a map is.
+type role uint8
+
+const (
+	roleBody role = iota // or, of a Swiss map, header, directory or table
+	roleOld              // old buckets of a classic map, or the overflow of them
+	roleMore             // what a classic map keeps besides: hmap.extra
+	roleList             // the slices in that
+)
 
 // copying is a map that is being copied, stage by stage: what one stage has
 // copied says what the next one has to.
@@ -130,11 +140,11 @@ func (c *copier) copy(list []copying, most int) {
 }
 
 // want says that n bytes at addr are a part of r.
-func (c *copier) want(r *copying, addr, n uint64, old bool) bool {
+func (c *copier) want(r *copying, addr, n uint64, what role) bool {
 	if n == 0 || n > c.t.room(addr) {
 		return false // torn, or not what it was taken for
 	}
-	c.parts = append(c.parts, section{piece: piece{addr: addr}, n: int(n), old: old})
+	c.parts = append(c.parts, section{piece: piece{addr: addr}, n: int(n), what: what})
 	r.size += int(n)
 	return true
 }
@@ -167,7 +177,7 @@ func (c *copier) step(r *copying) bool {
 func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 	m := &r.now
 	if stage == 0 {
-		return c.want(r, m.Addr, uint64(s.size), false)
+		return c.want(r, m.Addr, uint64(s.size), roleBody)
 	}
 	head := c.got(r, 0)[0].data
 	depth, n, dir := uint(u8(head, s.globalDepth)), u64(head, s.dirLen), u64(head, s.dirPtr)
@@ -182,12 +192,12 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 		case n == 0: // one group, no table
 			r.one = true
 			m.Bytes += c.t.heap.size(dir, uint64(s.group))
-			return c.want(r, dir, uint64(s.group), false)
+			return c.want(r, dir, uint64(s.group), roleBody)
 		case depth > 48 || n != 1<<depth || n > maxDirectory || int(u8(head, s.globalShift)) != 64-int(depth)&63:
 			return false
 		}
 		m.Bytes += c.t.heap.size(dir, 8*n)
-		return c.want(r, dir, 8*n, false)
+		return c.want(r, dir, 8*n, roleBody)
 	case stage == 2 && r.one:
 		r.count(c.got(r, 1)[0].data)
 		m.Slots = groupSlots
@@ -197,7 +207,7 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 		list, last := c.got(r, 1)[0].data, uint64(0)
 		for i := range n {
 			at := u64(list, int64(8*i))
-			if at != last && !c.want(r, at, uint64(s.table), false) {
+			if at != last && !c.want(r, at, uint64(s.table), roleBody) {
 				return false
 			}
 			c.parts[len(c.parts)-1].places++
@@ -213,7 +223,7 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 				return false
 			}
 			size := (mask + 1) * uint64(s.group)
-			if !c.want(r, data, size, false) {
+			if !c.want(r, data, size, roleBody) {
 				return false
 			}
 			m.Bytes += c.t.heap.size(at, uint64(s.table)) + c.t.heap.size(data, size)
@@ -257,7 +267,7 @@ func control(c []byte) (full, deleted uint64) {
 func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
 	m := &r.now
 	if stage == 0 {
-		return c.want(r, m.Addr, uint64(s.size), false)
+		return c.want(r, m.Addr, uint64(s.size), roleBody)
 	}
 	head := c.got(r, 0)[0].data
 	flags, b := u8(head, s.flags), uint(u8(head, s.b))
@@ -273,8 +283,14 @@ func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
 			return false
 		}
 		m.Slots = groupSlots << b
-		if !c.buckets(r, at, 1<<b, false) {
+		if !c.buckets(r, at, 1<<b, roleBody) {
 			return false
+		}
+		if more := u64(head, s.extra); s.extraSize > 0 && more != 0 {
+			m.Bytes += c.t.heap.size(more, uint64(s.extraSize))
+			if !c.want(r, more, uint64(s.extraSize), roleMore) {
+				return false
+			}
 		}
 		if old == 0 {
 			return true
@@ -284,13 +300,19 @@ func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
 		if flags&flagSameSize == 0 {
 			n >>= 1
 		}
-		return c.buckets(r, old, n, true)
+		return c.buckets(r, old, n, roleOld)
 	}
 	from, to := r.stages[stage-1][0], r.stages[stage-1][1]
 	all := len(c.parts)
 	for i := from; i < to; i++ {
 		p := c.parts[i]
-		lo, hi := c.beside(r, p.old)
+		if p.what == roleMore || p.what == roleList {
+			if !c.more(r, &p) {
+				return false
+			}
+			continue
+		}
+		lo, hi := c.beside(r, p.what)
 		for off := int64(0); off+s.bucket <= int64(len(p.data)); off += s.bucket {
 			bucket := p.data[off : off+s.bucket]
 			if first := bucket[s.tophash]; first < evacuatedX || first >= minTopHash {
@@ -300,7 +322,7 @@ func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
 			if next == 0 {
 				continue
 			}
-			if r.extra++; r.extra > 2<<b+1<<16 || !c.want(r, next, uint64(s.bucket), p.old) {
+			if r.extra++; r.extra > 2<<b+1<<16 || !c.want(r, next, uint64(s.bucket), p.what) {
 				return false // a ring, or worse: torn
 			}
 			used := uint64(0)
@@ -308,7 +330,7 @@ func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
 				used = c.t.heap.size(next, uint64(s.bucket))
 			}
 			m.Bytes += used
-			if p.old {
+			if p.what == roleOld {
 				m.Old += used
 			} else {
 				m.Slots += groupSlots
@@ -324,14 +346,14 @@ func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
 }
 
 // buckets wants n buckets at addr.
-func (c *copier) buckets(r *copying, addr, n uint64, old bool) bool {
+func (c *copier) buckets(r *copying, addr, n uint64, what role) bool {
 	size := uint64(r.classic.bucket)
-	if n == 0 || size == 0 || n > c.t.room(addr)/size || !c.want(r, addr, n*size, old) {
+	if n == 0 || size == 0 || n > c.t.room(addr)/size || !c.want(r, addr, n*size, what) {
 		return false
 	}
 	used := c.t.heap.size(addr, n*size)
 	r.now.Bytes += used
-	if old {
+	if what == roleOld {
 		r.now.Old += used
 	} else {
 		r.now.Overflow += used - min(used, n*size)
@@ -339,11 +361,33 @@ func (c *copier) buckets(r *copying, addr, n uint64, old bool) bool {
 	return true
 }
 
+// more counts what a classic map keeps besides its buckets: slices with all
+// overflow buckets, if those have no pointers (runtime/map.go, mapextra).
+func (c *copier) more(r *copying, p *section) bool {
+	if p.what == roleList {
+		list, n := u64(p.data, 0), u64(p.data, 16)
+		if list != 0 {
+			r.now.Bytes += c.t.heap.size(list, 8*min(n, 1<<maxB))
+		}
+		return true
+	}
+	const slice = 24
+	for _, off := range r.classic.lists {
+		if at := u64(p.data, off); at != 0 {
+			r.now.Bytes += c.t.heap.size(at, slice)
+			if !c.want(r, at, slice, roleList) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // beside returns where the buckets, or the old ones, were allocated. Some
 // overflow buckets are behind them.
-func (c *copier) beside(r *copying, old bool) (lo, hi uint64) {
+func (c *copier) beside(r *copying, what role) (lo, hi uint64) {
 	for _, p := range c.got(r, 1) {
-		if p.old == old {
+		if p.what == what {
 			return p.addr, p.addr + c.t.heap.size(p.addr, uint64(p.n))
 		}
 	}
@@ -366,10 +410,10 @@ func (c *copier) body(list []piece, r *copying) []piece {
 	if r.swiss != nil && !r.one {
 		first = 3 // behind the directory and the tables
 	}
-	for _, old := range []bool{false, true} {
+	for _, what := range []role{roleBody, roleOld} {
 		for stage := first; stage < last; stage++ {
 			for _, p := range c.got(r, stage) {
-				if p.old == old && p.data != nil {
+				if p.what == what && p.data != nil {
 					list = append(list, p.piece)
 				}
 			}

@@ -1,8 +1,10 @@
 // Command heap has a heap of many maps, to be measured with: heap SESSIONS
-// ENTRIES fills a store of sessions, each with a map of 1 to 12 entries and a
-// buffer, and a package variable with one map of so many entries.
+// ENTRIES MAPS fills a store of sessions, each with a map of 1 to 12 entries and
+// a buffer, a package variable with one map of so many entries, and one with a
+// map of so many maps and nothing else.
 //
-// It writes a line when it is ready. A goroutine beats all the while, and the
+// It writes a line when it is ready, with the bytes of all objects before and
+// after. A goroutine beats all the while, and the
 // longest time between two beats is written whenever a line comes from standard
 // input, and forgotten then. It ends with standard input.
 package main
@@ -37,10 +39,11 @@ type store struct {
 var (
 	root    = &store{byID: map[uint64]*session{}, byName: map[string]*session{}}
 	million map[uint64]uint64
+	plain   map[uint64]map[uint64]uint64
 	longest atomic.Int64 // nanoseconds without a beat
 )
 
-func fill(sessions, entries uint64) {
+func fill(sessions, entries, maps uint64) {
 	for i := uint64(0); i < sessions; i++ {
 		s := &session{id: i, name: fmt.Sprint("session-", i), attrs: map[string]string{}, buf: make([]byte, 4096)}
 		for k := uint64(0); k < 1+i%12; k++ {
@@ -57,6 +60,13 @@ func fill(sessions, entries uint64) {
 	million = map[uint64]uint64{}
 	for i := uint64(0); i < entries; i++ {
 		million[i*31] = i
+	}
+	plain = map[uint64]map[uint64]uint64{}
+	for i := uint64(0); i < maps; i++ {
+		plain[i] = map[uint64]uint64{}
+		for k := uint64(0); k < i%50; k++ {
+			plain[i][k] = i
+		}
 	}
 }
 
@@ -90,7 +100,7 @@ func number(i int) uint64 {
 
 func main() {
 	before := used()
-	fill(number(1), number(2))
+	fill(number(1), number(2), number(3))
 	after := used()
 	go beat()
 	json.NewEncoder(os.Stdout).Encode(map[string]uint64{"Before": before, "After": after})
@@ -99,4 +109,5 @@ func main() {
 	}
 	runtime.KeepAlive(root)
 	runtime.KeepAlive(million)
+	runtime.KeepAlive(plain)
 }
