@@ -32,9 +32,12 @@ var observed = []Check{
 	checkLivelock,
 }
 
+// inspected holds the checks of what is found in the memory of a process.
+var inspected = []Check{checkResidue}
+
 // catalogue is the only list of codes. The hundreds say which source reports a
-// code: GR20xx comes from an execution.
-var catalogue = slices.Concat(observed)
+// code: GR20xx comes from an execution, GR30xx from the memory of a process.
+var catalogue = slices.Concat(observed, inspected)
 
 // Checks returns the whole catalogue, in a stable order.
 func Checks() []Check { return slices.Clone(catalogue) }

@@ -42,6 +42,7 @@ func TestCodesKeepTheirMeaning(t *testing.T) {
 		"GR2014": "broken-invariant",
 		"GR2015": "not-linearizable",
 		"GR2016": "livelock",
+		"GR3001": "residue",
 	} {
 		if c, ok := Lookup(code); !ok || c.Name != name {
 			t.Errorf("Lookup(%s) = %q, %v, want %q", code, c.Name, ok, name)

@@ -120,8 +120,8 @@ func (w *walk) slots(d *Detail, s *shape, pieces []piece, look Look) {
 			for i := range groupSlots {
 				key, elem := s.entry(b, i)
 				if !s.live(b, i) {
-					d.KeysLeft += left(key)
-					d.ElemsLeft += left(elem)
+					d.KeysLeft += s.left(0, key)
+					d.ElemsLeft += s.left(1, elem)
 					continue
 				}
 				full++
@@ -139,6 +139,16 @@ func nameOf(t *gobinary.Type) string {
 		return "unknown"
 	}
 	return t.Name
+}
+
+// left is 1 if something can be read in b, where the key (0) or the element (1)
+// of a slot without an entry was. A string without its pointer is its length
+// only: delete zeroes no more of it in maps up to Go 1.23.
+func (s *shape) left(i int, b []byte) int {
+	if s.slots[i].t.Kind == reflect.String && u64(b, 0) == 0 {
+		return 0
+	}
+	return left(b)
 }
 
 // left is 1 if b has a byte that is not zero.

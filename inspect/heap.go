@@ -28,9 +28,10 @@ type Target struct {
 // heap is what the runtime keeps of its spans (runtime/mheap.go). It may be
 // used concurrently, since it is not changed after readSpans.
 type heap struct {
-	spans []span  // in use, by address
-	first uint64  // page that index begins with
-	index []int32 // by page: the number of its span and 1 more, 0 if it has none; nil if pages are far apart
+	spans []span   // in use, by address
+	first uint64   // page that index begins with
+	index []int32  // by page: the number of its span and 1 more, 0 if it has none; nil if pages are far apart
+	stack []region // spans of stacks, in no order
 }
 
 type span struct {
@@ -113,6 +114,7 @@ func (t *Target) refresh() error {
 // Constants of runtime/mheap.go, Go 1.20 to 1.27.
 const (
 	spanInUse = 1
+	spanStack = 2 // mSpanManual: of stacks, mostly
 	noscanBit = 1
 	pageBytes = 8192
 	maxSpans  = 1 << 26 // 512 GB in spans of one page
@@ -162,6 +164,10 @@ func (t *Target) readSpans() error {
 			return fmt.Errorf("%s: the list of spans ends after %d of %d", t.Name, i, count)
 		}
 		b := t.mem.bytes(p, int(s.t.Size))
+		if b != nil && u8(b, state.Offset) == spanStack {
+			from := u64(b, start.Offset)
+			t.heap.stack = append(t.heap.stack, region{from, from + u64(b, pages.Offset)*pageBytes})
+		}
 		if b == nil || u8(b, state.Offset) != spanInUse {
 			continue // freed meanwhile, a stack, or not a span any more
 		}

@@ -214,7 +214,8 @@ func TestAt(t *testing.T) {
 				{"main.hold.byName", Look{Entries: 9, Values: true}, []string{`"forty": 0x...`, `"three": 0x...`}},
 				{"main.hold.inner", Look{Entries: 9, Values: true}, []string{`1: "a"`, `2: "b"`}},
 				{"main.hold.any.(map[main.point]string)", Look{Entries: 9, Values: true}, []string{`{x: 1, y: 2}: "x"`}},
-				{"main.hold.wide", Look{Entries: 1}, []string{"1: [200]uint8{0, 0, 0, 0, 0, 0, 0, 0, ... 200 in all}"}},
+				{"main.hold.wide", Look{Entries: 1}, []string{"1: [200]uint8 of 200 bytes"}},
+				{"main.hold.wide", Look{Entries: 1, Values: true}, []string{"1: [200]uint8{0, 0, 0, 0, 0, 0, 0, 0, ... 200 in all}"}},
 			} {
 				d, err := target.At(tt.owner, 0, tt.look)
 				if err != nil {

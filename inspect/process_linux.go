@@ -79,8 +79,8 @@ func (p *process) refresh() error {
 		lo, hi, ok := strings.Cut(bounds, "-")
 		from, err1 := strconv.ParseUint(lo, 16, 64)
 		to, err2 := strconv.ParseUint(hi, 16, 64)
-		if !ok || err1 != nil || err2 != nil || from >= to || !strings.HasPrefix(rest, "r") {
-			continue // a guard page, or not ours to read
+		if !ok || err1 != nil || err2 != nil || from >= to || !strings.HasPrefix(rest, "r") || strings.Contains(rest, "[vvar") {
+			continue // a guard page, not ours to read, or the kernel's clock
 		}
 		p.regions = append(p.regions, region{from, to})
 	}

@@ -223,7 +223,7 @@ func (s *Snapshot) group(addr uint64, b []byte, old bool) SlotGroup {
 		slot.Control, slot.State = s.shape.state(b, i)
 		if slot.State != Full {
 			key, elem := s.shape.entry(b, i)
-			slot.KeyLeft, slot.ElemLeft = left(key) != 0, left(elem) != 0
+			slot.KeyLeft, slot.ElemLeft = s.shape.left(0, key) != 0, s.shape.left(1, elem) != 0
 		}
 	}
 	return g

@@ -60,6 +60,9 @@ func (v *viewer) value(t *gobinary.Type, b []byte, depth, nested int) string {
 	case reflect.Slice:
 		return v.slice(t, u64(b, 0), u64(b, 8), depth, nested)
 	case reflect.Array:
+		if t.Elem != nil && t.Elem.Kind == reflect.Uint8 && t.Len > 0 && !v.look.Values {
+			return fmt.Sprintf("%s of %s bytes", t.Name, Count(uint64(t.Len)))
+		}
 		return t.Name + v.elements(t.Elem, b, uint64(t.Len), depth, nested)
 	case reflect.Struct:
 		var parts []string

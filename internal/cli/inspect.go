@@ -28,7 +28,7 @@ var censusOrders = map[string]func(a, b inspect.Group) int{
 }
 
 // newInspect returns the command that looks at the maps of a live process.
-func newInspect() *cobra.Command {
+func newInspect(s *session) *cobra.Command {
 	var (
 		from              source
 		order, format, at string
@@ -107,6 +107,7 @@ they may be secrets; --show-values shows them.`,
 	f.BoolVar(&look.Values, "show-values", false, "show what is in strings and byte slices")
 	f.IntVar(&look.Depth, "depth", 1, "how many pointers are followed from an entry")
 	f.StringVar(&format, "format", "text", "what is written to standard output: text or json")
+	cmd.AddCommand(newResidue(s))
 	return cmd
 }
 

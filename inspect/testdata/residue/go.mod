@@ -1,0 +1,3 @@
+module residue
+
+go 1.21
