@@ -2,8 +2,6 @@ package explore_test
 
 import (
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -125,19 +123,10 @@ var outcomeText = regexp.MustCompile(`outcome <([^>]*)>`)
 // TestExactOutcomes holds the search over all schedules to the exact outcomes
 // of real programs.
 func TestExactOutcomes(t *testing.T) {
-	list := litmuses
-	const seed, programs = 5, 60
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
-	for len(list) < len(litmuses)+programs {
-		if l, ok := generateLitmus(r, fmt.Sprintf("Generated%d", len(list)-len(litmuses))); ok {
-			list = append(list, l)
-		}
-	}
 	dir := t.TempDir()
 	var b strings.Builder
 	b.WriteString("package litmus\n\nimport (\n\"fmt\"\n\"sync\"\n\"sync/atomic\"\n\"testing\"\n\"time\"\n)\n\nvar _ = fmt.Sprint\nvar _ atomic.Int32\n\n")
-	for _, l := range list {
+	for _, l := range litmuses {
 		b.WriteString(l.source())
 	}
 	for name, text := range map[string]string{"go.mod": "module litmus\n\ngo 1.26\n", "litmus_test.go": b.String()} {
@@ -146,15 +135,13 @@ func TestExactOutcomes(t *testing.T) {
 		}
 	}
 	p, _ := compile(t, dir)
-	for _, l := range list {
+	for _, l := range litmuses {
 		t.Run(l.name, func(t *testing.T) {
 			outcome, found := search(t, p, "Test"+l.name, explore.Options{Strategy: "dpor", NoRace: true}, 100_000)
 			got := []string{l.want[0]}
 			for _, f := range found {
 				if m := outcomeText.FindStringSubmatch(f.Message); f.Kind == finding.Failure && m != nil {
 					got = append(got, m[1])
-				} else if f.Kind == finding.Deadlock {
-					got = append(got, deadlocked)
 				} else {
 					t.Errorf("found %s %s: %s", f.Kind, f.Title, f.Message)
 				}
@@ -173,112 +160,6 @@ func TestExactOutcomes(t *testing.T) {
 			}
 			t.Logf("%d executions, %s", outcome.Executions, outcome.Reason)
 		})
-	}
-}
-
-const deadlocked = "deadlock"
-
-// opcodes of generated programs: load, store and add of a variable, lock and
-// unlock of a mutex, send to and receive from a channel with one place.
-const opcodes = "LSALSAMsr"
-
-type litmusOp struct {
-	code byte
-	obj  int
-}
-
-// generateLitmus returns a random program with the outcomes that all of its
-// interleavings have; false if none of them ends, or there are too many.
-func generateLitmus(r *rand.Rand, name string) (litmus, bool) {
-	l := litmus{name: name, shared: "var x [2]atomic.Int32; var mu [2]sync.Mutex; c := [2]chan int{make(chan int, 1), make(chan int, 1)}; var s [3]string\n_, _ = &mu, c"}
-	threads := make([][]litmusOp, 2+r.IntN(2))
-	for g := range threads {
-		for range 1 + r.IntN(3) {
-			o := litmusOp{opcodes[r.IntN(len(opcodes))], r.IntN(2)}
-			threads[g] = append(threads[g], o)
-			if o.code == 'M' {
-				threads[g] = append(threads[g], litmusOp{"LSA"[r.IntN(3)], r.IntN(2)}, litmusOp{'U', o.obj})
-			}
-		}
-		body := ""
-		for i, o := range threads[g] {
-			text := map[byte]string{
-				'L': `s[%[2]d] += fmt.Sprint(x[%[1]d].Load(), ",")`, 'S': `x[%[1]d].Store(%[3]d)`, 'A': `s[%[2]d] += fmt.Sprint(x[%[1]d].Add(1), ",")`,
-				'M': `mu[%[1]d].Lock()`, 'U': `mu[%[1]d].Unlock()`, 's': `c[%[1]d] <- %[3]d`, 'r': `s[%[2]d] += fmt.Sprint(<-c[%[1]d], ",")`,
-			}[o.code]
-			body += fmt.Sprintf(text+"; _, _, _ = %[1]d, %[2]d, %[3]d; ", o.obj, g, 10*(g+1)+i)
-		}
-		l.threads = append(l.threads, body)
-	}
-	l.outcome = `fmt.Sprint(x[0].Load(), x[1].Load(), " ", s[0], " ", s[1], " ", s[2])`
-	out := map[string]bool{}
-	interleave(threads, litmusState{}, out)
-	dead := out[deadlocked]
-	delete(out, deadlocked)
-	if len(out) == 0 || len(out) > 12 {
-		return l, false
-	}
-	// Which outcome an ordinary run has is only known if there is one.
-	l.want = slices.Sorted(maps.Keys(out))
-	if dead {
-		l.want = append(l.want, deadlocked)
-	}
-	return l, true
-}
-
-type litmusState struct {
-	pc   [3]int
-	x    [2]int
-	held [2]bool
-	ch   [2]int
-	s    [3]string
-}
-
-// interleave adds the outcomes of all interleavings from a state on.
-func interleave(threads [][]litmusOp, st litmusState, out map[string]bool) {
-	moved, ended := false, true
-	for g, ops := range threads {
-		if st.pc[g] == len(ops) {
-			continue
-		}
-		ended = false
-		o, n := ops[st.pc[g]], st
-		n.pc[g]++
-		switch o.code {
-		case 'L':
-			n.s[g] += fmt.Sprint(st.x[o.obj], ",")
-		case 'S':
-			n.x[o.obj] = 10*(g+1) + st.pc[g]
-		case 'A':
-			n.x[o.obj]++
-			n.s[g] += fmt.Sprint(n.x[o.obj], ",")
-		case 'M':
-			if st.held[o.obj] {
-				continue
-			}
-			n.held[o.obj] = true
-		case 'U':
-			n.held[o.obj] = false
-		case 's':
-			if st.ch[o.obj] != 0 {
-				continue
-			}
-			n.ch[o.obj] = 10*(g+1) + st.pc[g]
-		case 'r':
-			if st.ch[o.obj] == 0 {
-				continue
-			}
-			n.s[g] += fmt.Sprint(st.ch[o.obj], ",")
-			n.ch[o.obj] = 0
-		}
-		moved = true
-		interleave(threads, n, out)
-	}
-	switch {
-	case ended:
-		out[fmt.Sprint(st.x[0], st.x[1], " ", st.s[0], " ", st.s[1], " ", st.s[2])] = true
-	case !moved:
-		out[deadlocked] = true
 	}
 }
 

@@ -27,16 +27,17 @@ func (p Program) Run(s strategy.Strategy, root bool) (string, []event.Event) {
 			t.point(event.Sleep, 0)
 			t.park(0)
 		}
+		m.run(t)
 	} else {
 		m.emit(event.Event{Kind: event.Exit, G: 1})
 		t.ended = true
 	}
-	m.loop()
+	m.loop(t)
 	if root && !t.ended {
 		m.emit(event.Event{Kind: event.TimerFire})
 		t.blocked = false
 		m.emit(event.Event{Kind: event.Wake, Aux: 1})
-		m.loop()
+		m.loop(t)
 	}
 	notes, over := make([][]int8, len(p)), make([]bool, len(p))
 	for g, t := range m.threads[1:] {
@@ -110,9 +111,11 @@ func (m *machine) start(id int32, body func(*thread)) {
 	m.threads = append(m.threads, t)
 }
 
-// loop runs whom the strategy chooses until nobody can run.
-func (m *machine) loop() {
-	var cur *thread
+// run lets t run to its next point.
+func (m *machine) run(t *thread) { t.kind, _ = t.resume() }
+
+// loop runs whom the strategy chooses until nobody can run; cur ran last.
+func (m *machine) loop(cur *thread) {
 	for {
 		m.enabled = m.enabled[:0]
 		for _, t := range m.threads {
@@ -126,13 +129,13 @@ func (m *machine) loop() {
 		next := m.enabled[0]
 		if len(m.enabled) > 1 {
 			c := strategy.Choice{Enabled: m.enabled}
-			if cur != nil && !cur.blocked && !cur.ended {
+			if !cur.blocked && !cur.ended {
 				c.Cur, c.Kind, c.Object = cur.id, cur.kind, cur.obj
 			}
 			next = m.ask(&c)
 		}
 		cur = m.threads[next-1]
-		cur.kind, _ = cur.resume()
+		m.run(cur)
 	}
 }
 
@@ -188,6 +191,7 @@ const (
 	apart     = 0x100
 	condCheck = 0x28
 	rwSema    = 8
+	onceMutex = 4
 )
 
 // do runs the operations from at to end.
@@ -299,14 +303,14 @@ func (t *thread) do(ops []Op, at, end int) {
 
 func (t *thread) onceSlow(ops []Op, at, end int) {
 	m := t.m
-	t.lock(&m.onceMu, addrOnce)
+	t.lock(&m.onceMu, addrOnce+onceMutex)
 	t.point(event.AtomicLoad, addrOnce)
 	if !m.once {
 		t.do(ops, at, end)
 		t.point(event.AtomicStore, addrOnce)
 		m.once = true
 	}
-	t.unlock(&m.onceMu, addrOnce)
+	t.unlock(&m.onceMu, addrOnce+onceMutex)
 }
 
 // sema is a semaphore of runtime/sema.go.
