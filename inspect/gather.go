@@ -61,7 +61,7 @@ func (b *batch) fetch(from memory) error {
 		i = next
 	}
 	if total > uint64(len(b.room)) {
-		b.room = make([]byte, total+total/4)
+		b.room = make([]byte, max(total, min(2*total, longest)))
 	}
 	room := b.room
 	for i := 0; i < len(b.want); {

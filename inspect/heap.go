@@ -157,7 +157,7 @@ func (t *Target) readSpans() error {
 	if count > maxSpans {
 		return fmt.Errorf("%s: a heap of %d spans, more than there can be", t.Name, count)
 	}
-	t.heap = heap{}
+	t.heap = heap{spans: make([]span, 0, min(count, 1<<20))}
 	for i := range count {
 		p, ok := t.mem.word(at + 8*i)
 		if !ok {

@@ -132,6 +132,12 @@ func (w *walk) spread(n int, do func(*worker)) error {
 			return errGone
 		}
 	}
+	items, maps := 0, 0
+	for i := range w.tasks[:n] {
+		items += len(w.tasks[i].items)
+		maps += len(w.tasks[i].maps)
+	}
+	w.queue, w.todo = slices.Grow(w.queue, items), slices.Grow(w.todo, maps)
 	for i := range w.tasks[:n] {
 		t := &w.tasks[i]
 		t.paths.join()
@@ -144,6 +150,7 @@ func (w *walk) spread(n int, do func(*worker)) error {
 			w.todo = append(w.todo, m)
 		}
 		w.lost.add(&t.lost)
+		t.release()
 	}
 	return nil
 }
@@ -272,6 +279,7 @@ func (k *worker) large(m mapItem) {
 	}
 	k.met(&now, m.path)
 	k.entries(m.path, s, pieces)
+	k.copier.release()
 }
 
 // groupKey is what the maps of a Group have in common.

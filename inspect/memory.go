@@ -35,7 +35,7 @@ type region struct{ from, to uint64 }
 const blockBytes = 1 << 16
 
 // cacheBlocks bounds the blocks that are kept.
-const cacheBlocks = 256
+const cacheBlocks = 64
 
 // cache reads memory in blocks and keeps some of them. A value in it may be
 // older than what the process has now; what has to be of one moment is read

@@ -458,6 +458,15 @@ func (c *copier) whole(s *swiss, b *classic, m *Map) []piece {
 	return c.body(nil, r)
 }
 
+// release gives back the room of large maps.
+func (c *copier) release() {
+	for i := range c.copies {
+		if len(c.copies[i].room) > 2*longest {
+			c.copies[i] = batch{}
+		}
+	}
+}
+
 // readSwiss copies a Swiss map: its groups.
 func (c *copier) readSwiss(s *swiss, m *Map) (groups []piece) { return c.whole(s, nil, m) }
 

@@ -26,6 +26,19 @@ func (k *task) reset(p *paths, from, to int) {
 	k.paths.reset()
 }
 
+// manyItems is up to how many the room of a task is kept for.
+const manyItems = 1 << 14
+
+// release gives back the room of a large task.
+func (k *task) release() {
+	if cap(k.items) > manyItems {
+		k.items = nil
+	}
+	if cap(k.maps) > manyItems {
+		k.maps = nil
+	}
+}
+
 // worker looks at the tasks of a level that it gets hold of.
 type worker struct {
 	copier
