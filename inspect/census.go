@@ -15,6 +15,7 @@ type Census struct {
 	Heap    uint64 // bytes of spans in use
 	Objects uint64 // bytes of the objects in them: what runtime/metrics calls /memory/classes/heap/objects:bytes
 	Lost    Lost
+	Stacks  Stacks
 	Torn    int // maps whose parts did not agree
 	Elapsed time.Duration
 	Still   bool     // the program did not run meanwhile: a core file
@@ -98,6 +99,9 @@ func (w *walk) all() error {
 	if err := w.run(); err != nil {
 		return err
 	}
+	if err := w.stackRoots(); err != nil {
+		return err
+	}
 	if err := w.sweep(); err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func (t *Target) Census() (*Census, error) {
 	if err := w.all(); err != nil {
 		return nil, err
 	}
-	c := &Census{Target: t.Name, Version: t.Image.Version, Lost: w.lost, Torn: w.torn}
+	c := &Census{Target: t.Name, Version: t.Image.Version, Lost: w.lost, Stacks: w.stacks, Torn: w.torn}
 	for key, g := range w.groups {
 		c.Total.join(g)
 		g.Owner, g.Type = w.paths.name(key.path), key.t.Name

@@ -222,6 +222,9 @@ func TestCore(t *testing.T) {
 				t.Fatal(err)
 			}
 			live, err := target.Census()
+			for tries := 0; err == nil && live.Stacks.Running+live.Stacks.Moved > 0 && tries < 100; tries++ {
+				live, err = target.Census() // a goroutine ran: the core has its stack
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,9 +2,9 @@
 // it: how many there are, of which types, who owns them, how full they are,
 // what they waste, and whether they grow.
 //
-// [Attach] opens a process. A [Census] walks from the package variables along
-// typed pointers, interfaces, channels and closures to every map that they
-// reach, reading the process's memory with process_vm_readv(2); what is left
+// [Attach] opens a process. A [Census] walks from the package variables, and
+// the variables on the stacks of goroutines, along typed pointers, interfaces,
+// channels and closures to every map that they reach, reading the process's memory with process_vm_readv(2); what is left
 // of the heap is swept for objects that look like the header of a map. Offsets
 // come from the executable's DWARF (package internal/gobinary).
 //

@@ -33,6 +33,9 @@ type walk struct {
 	lost     Lost
 	workers  []*worker
 	tasks    []task
+	stacks   Stacks
+	stacked  []region // stacks of goroutines, by address while the queue is followed
+	stack    region   // of the goroutine that is looked at
 }
 
 func newWalk(t *Target) *walk {

@@ -256,7 +256,7 @@ func (k *worker) follow(p *plan, i int, v uint64, b []byte, addr uint64, path in
 			k.push(v, 1, l)
 		}
 	case reflect.Func:
-		if _, _, ok := k.t.heap.object(v); ok { // a function without variables is in the executable
+		if _, _, ok := k.t.heap.object(v); ok || k.w.onStack(v) { // a function without variables is in the executable
 			k.push(v, 1, k.lead(path, p, i))
 		}
 	case reflect.UnsafePointer:

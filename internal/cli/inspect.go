@@ -195,7 +195,7 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	if lost := c.Lost.String(); lost != "" {
 		fmt.Fprintf(&b, "\nnot followed: %s; maps that only these lead to are not listed\n", lost)
 	}
-	b.WriteString("not listed: maps that goroutine stacks lead to by small objects only\n")
+	fmt.Fprintf(&b, "goroutines: %s\n", c.Stacks)
 	_, err := io.WriteString(out, report.Visible(b.String())) // names come from the program
 	return err
 }

@@ -17,6 +17,7 @@ type Local struct {
 	Function string // that declares it, if that is a function whose call was inlined; else ""
 	Type     *Type
 	Closure  bool // it has the address of the closure that is called
+	Listed   bool // its places are of this place in the code, not of the whole function
 	Places   []Place
 }
 
@@ -101,13 +102,20 @@ const (
 	maxLocals  = 1 << 14
 )
 
-// Locals returns the variables that have a place while the instruction at the
-// linked address pc is executed, those of the function before those of calls
-// that are inlined in it. known is false if the DWARF has no function there. It
-// takes time in proportion to the function's DWARF.
-func (m *Image) Locals(pc uint64) (list []Local, known bool, err error) {
+// Code is what the DWARF says about one place in the code.
+type Code struct {
+	Locals  []Local  // those of the function before those of calls that are inlined in it
+	Inlined []string // the functions whose inlined calls have the place, the innermost first
+}
+
+// Code returns what has a place while the instruction at the linked address pc
+// is executed. If that is a call, next is the address that it returns to:
+// variables that were in registers are elsewhere then, and stay there during the
+// call. ok is false if the DWARF has no function there. It takes time in
+// proportion to the function's DWARF.
+func (m *Image) Code(pc, next uint64) (x Code, ok bool, err error) {
 	if err := m.openCode(); err != nil {
-		return nil, false, err
+		return x, false, err
 	}
 	c := &m.code
 	i, _ := slices.BinarySearchFunc(c.funcs, pc, func(f function, pc uint64) int {
@@ -117,14 +125,14 @@ func (m *Image) Locals(pc uint64) (list []Local, known bool, err error) {
 		return 1
 	})
 	if i == 0 || pc >= c.funcs[i-1].high {
-		return nil, false, nil
+		return x, false, nil
 	}
-	list, err = c.locals(&c.funcs[i-1], pc)
-	return list, err == nil, err
+	x, err = c.at(&c.funcs[i-1], pc, next)
+	return x, err == nil, err
 }
 
-// locals reads the entries of a function.
-func (c *code) locals(f *function, pc uint64) (list []Local, err error) {
+// at reads the entries of a function.
+func (c *code) at(f *function, pc, next uint64) (x Code, err error) {
 	r := c.data.Reader()
 	r.Seek(f.at)
 	// The functions around the current entry, and whether pc is in their ranges.
@@ -137,7 +145,7 @@ func (c *code) locals(f *function, pc uint64) (list []Local, err error) {
 	for n := 0; n < maxEntries; n++ {
 		e, err := r.Next()
 		if err != nil {
-			return nil, err
+			return x, err
 		}
 		if e == nil {
 			break
@@ -149,19 +157,21 @@ func (c *code) locals(f *function, pc uint64) (list []Local, err error) {
 			inner, open = open[len(open)-1], open[:len(open)-1]
 			continue
 		}
-		next := inner
+		within := inner
 		switch e.Tag {
 		case dwarf.TagVariable, dwarf.TagFormalParameter:
-			if inner.in && len(open) > 0 && len(list) < maxLocals {
-				if l, ok := c.local(f, e, pc); ok {
+			if inner.in && len(open) > 0 && len(x.Locals) < maxLocals {
+				if l, ok := c.local(f, e, pc, next); ok {
 					l.Function = inner.function
-					list = append(list, l)
+					x.Locals = append(x.Locals, l)
 				}
 			}
 		case dwarf.TagInlinedSubroutine:
-			next = scope{c.origin(e).name, inner.in && c.covers(e, pc)}
+			if within = (scope{c.origin(e).name, inner.in && c.covers(e, pc)}); within.in {
+				x.Inlined = append(x.Inlined, within.function)
+			}
 		case dwarf.TagLexDwarfBlock:
-			next.in = inner.in && c.covers(e, pc)
+			within.in = inner.in && c.covers(e, pc)
 		}
 		if !e.Children {
 			if len(open) == 0 {
@@ -169,17 +179,27 @@ func (c *code) locals(f *function, pc uint64) (list []Local, err error) {
 			}
 			continue
 		}
-		if len(open) > 0 && !next.in {
+		if len(open) > 0 && !within.in {
 			r.SkipChildren()
 			continue
 		}
 		if open = append(open, inner); len(open) > maxDepth {
-			return nil, fmt.Errorf("offset %#x: entries are nested %d deep", e.Offset, maxDepth)
+			return x, fmt.Errorf("offset %#x: entries are nested %d deep", e.Offset, maxDepth)
 		}
-		inner = next
+		inner = within
 	}
-	slices.SortStableFunc(list, func(a, b Local) int { return cmp.Compare(min(len(a.Function), 1), min(len(b.Function), 1)) })
-	return list, nil
+	slices.Reverse(x.Inlined)
+	order := func(l *Local) int {
+		switch {
+		case l.Function != "":
+			return 2
+		case !l.Listed:
+			return 1 // Go 1.27 has parts of variables among them, by other names
+		}
+		return 0
+	}
+	slices.SortStableFunc(x.Locals, func(a, b Local) int { return cmp.Compare(order(&a), order(&b)) })
+	return x, nil
 }
 
 // covers reports whether pc is in the ranges of an entry.
@@ -221,25 +241,25 @@ func (c *code) origin(e *dwarf.Entry) origin {
 // closure which is called (cmd/compile/internal/ssagen/ssa.go, since Go 1.23).
 const closurePointer = ".closureptr"
 
-// local reads a variable; ok is false if it has no place at pc.
-func (c *code) local(f *function, e *dwarf.Entry, pc uint64) (l Local, ok bool) {
-	var expr []byte
+// local reads a variable; ok is false if it has no place at pc nor at next.
+func (c *code) local(f *function, e *dwarf.Entry, pc, next uint64) (l Local, ok bool) {
+	var places []Place
 	switch loc := e.Val(dwarf.AttrLocation).(type) {
 	case []byte:
-		expr = loc
+		places, _ = parseLocation(loc)
 	case int64:
+		l.Listed = true
 		u := c.units[f.unit]
-		expr = c.find(loc, pc, u.low, u.addrBase)
+		places, _ = parseLocation(c.find(loc, next, u.low, u.addrBase))
+		if next != pc && !slices.ContainsFunc(places, func(p Place) bool { return p.Kind == InFrame }) {
+			places, _ = parseLocation(c.find(loc, pc, u.low, u.addrBase))
+		}
 	}
-	if len(expr) == 0 {
-		return l, false
-	}
-	places, err := parseLocation(expr)
-	if err != nil || len(places) == 0 {
+	if len(places) == 0 {
 		return l, false
 	}
 	o := c.origin(e)
-	l = Local{Name: strings.TrimPrefix(o.name, "&"), Type: c.typeAt(o.typ), Places: places, Closure: o.name == closurePointer}
+	l.Name, l.Type, l.Places, l.Closure = strings.TrimPrefix(o.name, "&"), c.typeAt(o.typ), places, o.name == closurePointer
 	return l, l.Name != "" && (l.Type != nil || l.Closure)
 }
 

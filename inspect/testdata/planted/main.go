@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A plant is a map that a census has to find.
@@ -55,17 +56,26 @@ type holder struct {
 	wide    map[int][200]byte
 }
 
-// server is large enough for its objects to say of which type they are (from
-// 512 bytes on), and only a goroutine's stack leads to it.
+// server is what only a goroutine's stack leads to.
 type server struct {
 	clients map[int]*client
 	spare   [64]*client
+}
+
+// hidden is large enough for its objects to say of which type they are (from
+// 512 bytes on), and only an unsafe.Pointer leads to it.
+type hidden struct {
+	names map[string]string
+	spare [64]*hidden
 }
 
 type client struct {
 	topics map[string]bool
 	buf    [600]byte
 }
+
+//go:noinline
+func newHidden() *hidden { return &hidden{names: map[string]string{"a": "b"}} }
 
 //go:noinline
 func newServer() *server { return &server{clients: map[int]*client{}} }
@@ -94,6 +104,7 @@ var (
 	growing = map[int]int{}
 	hold    = &holder{}
 	window  = map[uint64]uint64{}
+	behind  unsafe.Pointer // a *hidden
 	shared  sync.Map
 )
 
@@ -154,12 +165,14 @@ func plantAll() []plant {
 	for i := 0; i < 100; i++ {
 		shared.Store(i, map[int]bool{i: true, -1: false})
 	}
+	behind = unsafe.Pointer(newHidden())
 	ready := make(chan bool)
 	go serve(ready)
 	<-ready
 	return []plant{
-		{"*main.server.clients", "map[int]*main.client", 7, 1, 22},
-		{"*main.server.clients[].topics", "map[string]bool", 14, 7, 22},
+		{"main.serve: s.clients", "map[int]*main.client", 7, 1, 0},
+		{"main.serve: s.clients[].topics", "map[string]bool", 14, 7, 0},
+		{"*main.hidden.names", "map[string]string", 1, 1, 22},
 		{"main.empty", "map[string]int", 0, 1, 0},
 		{"main.large", "map[uint64]uint64", 50_000, 1, 0},
 		{"main.shrunk", "map[uint64]uint64", 100, 1, 0},

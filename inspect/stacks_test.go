@@ -1,0 +1,136 @@
+package inspect
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// plain reports whether code is not optimized with these flags.
+func plain(flags []string) bool { return slices.Contains(flags, "-gcflags=-N -l") }
+
+type stacked struct {
+	Plants []struct {
+		Owner, Type          string
+		Entries, Maps, Since int
+		Gone, Runs, Vague    bool
+	}
+	Stacks string
+}
+
+// TestStacks looks for maps that only stacks lead to, in a program that says
+// which it has, with every release and with flags that change how locals lie.
+func TestStacks(t *testing.T) {
+	type build_ struct {
+		name, release string
+		env, flags    []string
+	}
+	var builds []build_
+	for _, r := range releases {
+		builds = append(builds, build_{name: "go" + r, release: r})
+	}
+	builds = append(builds,
+		build_{name: "pie", flags: []string{"-buildmode=pie"}},
+		build_{name: "without optimization", flags: []string{"-gcflags=-N -l"}},
+		build_{name: "go1.24 without optimization", release: "1.24.13", flags: []string{"-gcflags=-N -l"}},
+	)
+	for _, b := range builds {
+		t.Run(b.name, func(t *testing.T) {
+			exe := buildIn(t, "stacks", b.release, b.env, b.flags...)
+			pid, line := start(t, exe)
+			var want stacked
+			if err := json.Unmarshal(line, &want); err != nil {
+				t.Fatal(err)
+			}
+			target, err := Attach(pid, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := target.Census()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range want.Plants {
+				i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
+				switch {
+				case p.Vague && !plain(b.flags) && i < 0:
+				case p.Runs || p.Since > minor(t, b.release):
+				case p.Gone:
+					if i >= 0 {
+						t.Errorf("%s: %d maps are found, but it is dead", p.Owner, c.Groups[i].Maps)
+					}
+				case i < 0:
+					t.Errorf("%s %s is not found", p.Owner, p.Type)
+				default:
+					if g := c.Groups[i]; g.Maps != p.Maps || g.Entries != uint64(p.Entries) {
+						t.Errorf("%s: got %d maps with %d entries, want %d with %d", p.Owner, g.Maps, g.Entries, p.Maps, p.Entries)
+					}
+				}
+			}
+			checkFrames(t, target, want.Stacks)
+			if t.Failed() {
+				for _, g := range c.Groups {
+					t.Logf("%s  %s: %d maps, %d entries", g.Owner, g.Type, g.Maps, g.Entries)
+				}
+			}
+			t.Logf("%+v", c.Stacks)
+		})
+	}
+}
+
+// checkFrames compares the functions on all stacks with what the program's own
+// stack dump has.
+func checkFrames(t *testing.T, target *Target, dump string) {
+	t.Helper()
+	want := map[uint64][]string{}
+	for _, text := range strings.Split(dump, "\n\n") {
+		lines := strings.Split(text, "\n")
+		number, _, _ := strings.Cut(strings.TrimPrefix(lines[0], "goroutine "), " ")
+		id, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			t.Fatalf("a stack that begins with %q", lines[0])
+		}
+		for _, line := range lines[1:] {
+			if i := strings.LastIndex(line, "("); i > 0 && !strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "created by ") && !ofRuntime(line) {
+				want[id] = append(want[id], line[:i])
+			}
+		}
+	}
+	w := newWalk(target)
+	if err := target.refresh(); err != nil {
+		t.Fatal(err)
+	}
+	s := newStacks(w)
+	list, err := s.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goid := target.layout("runtime.g")
+	checked := 0
+	for i, head := range s.heads(list) {
+		id := u64(head, goid.need("goid").Offset)
+		g, ok := s.standing(list[i], head)
+		if !ok || id == 1 || want[id] == nil {
+			continue
+		}
+		g.stack = slices.Clone(target.mem.bytes(g.sp, int(g.size())))
+		s.unwind(g)
+		var got []string
+		for _, f := range s.frames {
+			s.describe(f.site)
+			for _, name := range f.site.calls {
+				if !ofRuntime(name) {
+					got = append(got, name)
+				}
+			}
+		}
+		if checked++; !slices.Equal(got, want[id]) {
+			t.Errorf("goroutine %d: got %q, the program says %q", id, got, want[id])
+		}
+	}
+	if checked < 1000 {
+		t.Errorf("%d stacks were compared, want more than 1,000", checked)
+	}
+}
