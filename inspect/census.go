@@ -94,8 +94,16 @@ func (w *walk) all() error {
 	if err := w.t.refresh(); err != nil {
 		return err
 	}
+	if w.t.Image.Bare != nil {
+		if err := w.learn(); err != nil {
+			return err
+		}
+	}
 	w.reaches(w.t.Image.Types())
 	w.roots()
+	if w.bare != nil {
+		w.boxes()
+	}
 	if err := w.run(); err != nil {
 		return err
 	}
@@ -103,6 +111,9 @@ func (w *walk) all() error {
 		return err
 	}
 	if err := w.sweep(); err != nil {
+		return err
+	}
+	if err := w.unowned(); err != nil {
 		return err
 	}
 	w.collected()
@@ -133,6 +144,9 @@ func (t *Target) Census() (*Census, error) {
 		c.Objects += s.used * s.elem
 	}
 	c.Still, c.Notes = t.Still(), t.notes()
+	if t.Image.Bare != nil {
+		c.Notes = append(c.Notes, t.bareNote())
+	}
 	c.Elapsed = time.Since(start)
 	return c, nil
 }

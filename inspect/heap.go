@@ -22,6 +22,8 @@ type Target struct {
 
 	child *child // that we started, nil if it was there before
 
+	found gobinary.Variable // the heap of an image without symbols, once it was searched for
+
 	workers int // that read at a time; 0 means as many as there are CPUs, up to maxWorkers
 }
 
@@ -82,6 +84,9 @@ const maxStruct = 1 << 24
 // probe looks whether the memory is that of the image: the version string of
 // the runtime has to be there.
 func (t *Target) probe() error {
+	if t.Image.Bare != nil {
+		return t.probeBare()
+	}
 	v, ok := t.Image.Global("runtime.buildVersion")
 	if !ok {
 		return fmt.Errorf("%s: its DWARF has no runtime.buildVersion", t.Image.Path)
@@ -123,9 +128,9 @@ const (
 
 // readSpans reads the list of spans.
 func (t *Target) readSpans() error {
-	mheap, ok := t.Image.Global("runtime.mheap_")
-	if !ok {
-		return fmt.Errorf("%s: its DWARF has no runtime.mheap_", t.Image.Path)
+	mheap, err := t.mheap()
+	if err != nil {
+		return err
 	}
 	h := layout{t: mheap.Type}
 	all := h.need("allspans")
@@ -158,10 +163,14 @@ func (t *Target) readSpans() error {
 		return fmt.Errorf("%s: a heap of %d spans, more than there can be", t.Name, count)
 	}
 	t.heap = heap{spans: make([]span, 0, min(count, 1<<20))}
+	var verify []uint64
 	for i := range count {
 		p, ok := t.mem.word(at + 8*i)
 		if !ok {
 			return fmt.Errorf("%s: the list of spans ends after %d of %d", t.Name, i, count)
+		}
+		if t.Image.Bare != nil && t.Image.Bare.Layout != t.Image.Version {
+			verify = append(verify, p)
 		}
 		b := t.mem.bytes(p, int(s.t.Size))
 		if b != nil && u8(b, state.Offset) == spanStack {
@@ -186,6 +195,11 @@ func (t *Target) readSpans() error {
 			sp.large = u64(b, large.Offset)
 		}
 		t.heap.spans = append(t.heap.spans, sp)
+	}
+	if verify != nil {
+		if err := t.verify(verify); err != nil {
+			return err
+		}
 	}
 	slices.SortFunc(t.heap.spans, func(a, b span) int { return cmp.Compare(a.base, b.base) })
 	t.heap.number()

@@ -341,8 +341,8 @@ func keysOf(s *shape, pieces []piece) (keys []uint64) {
 func TestErrors(t *testing.T) {
 	stripped := build(t, "", nil, "-ldflags=-s -w")
 	pid, _ := start(t, stripped)
-	if _, err := Attach(pid, ""); err == nil || !strings.Contains(err.Error(), "no DWARF") {
-		t.Errorf("a stripped program: got %v", err)
+	if _, err := Attach(pid, build(t, "", nil, "-ldflags=-s -w", "-gcflags=-N -l")); err == nil || !strings.Contains(err.Error(), "--exe") {
+		t.Errorf("another stripped program: got %v", err)
 	}
 	whole := build(t, "", nil)
 	if _, err := Attach(pid, whole); err != nil {

@@ -31,6 +31,7 @@ type walk struct {
 	todo     []mapItem // likewise
 	spare    []item    // room for sorting
 	lost     Lost
+	bare     *bare // of a program without DWARF
 	workers  []*worker
 	tasks    []task
 	stacks   Stacks

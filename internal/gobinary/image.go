@@ -32,6 +32,7 @@ type Image struct {
 	PIE      bool
 	Entry    uint64     // linked address of the entry point
 	Globals  []Variable // in the order of the DWARF
+	Bare     *Bare      // of an executable without DWARF
 
 	types    []*Type
 	named    map[string]*Type
@@ -53,17 +54,6 @@ func (e *NotGoError) Error() string {
 }
 
 func (e *NotGoError) Unwrap() error { return e.Err }
-
-// NoDWARFError says that an executable was built without debugging
-// information.
-type NoDWARFError struct {
-	Path    string
-	Version string
-}
-
-func (e *NoDWARFError) Error() string {
-	return fmt.Sprintf("%s (%s) has no DWARF, so nothing says where its types have their fields; build it without -ldflags=-w or -s, or give the executable before it was stripped with --exe", e.Path, e.Version)
-}
 
 // Open reads an executable. It takes time and memory in proportion to its
 // DWARF: some tenths of a second and 100 MB for each million entries.
@@ -91,9 +81,6 @@ func Open(path string) (*Image, error) {
 	for _, s := range info.Settings {
 		m.Settings[s.Key] = s.Value
 	}
-	if f.Section(".debug_info") == nil && f.Section(".zdebug_info") == nil {
-		return nil, &NoDWARFError{path, info.GoVersion}
-	}
 	symbols, err := f.Symbols()
 	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
 		return nil, fmt.Errorf("%s: symbol table: %w", path, err)
@@ -102,6 +89,13 @@ func Open(path string) (*Image, error) {
 		if strings.HasPrefix(s.Name, "runtime.") {
 			m.symbols[s.Name] = s.Value
 		}
+	}
+	if f.Section(".debug_info") == nil && f.Section(".zdebug_info") == nil {
+		if err := m.bare(f); err != nil {
+			return nil, err
+		}
+		m.Bare.statics(symbols)
+		return m, nil
 	}
 	m.base = m.symbols["runtime.types"]
 	d, err := f.DWARF()

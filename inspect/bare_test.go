@@ -1,0 +1,129 @@
+package inspect
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ghostread/ghostread/internal/gobinary"
+)
+
+// TestBare compares what is found of a program without DWARF with what its
+// executable from before it was stripped says of the same process: the maps, and
+// their types where they are told.
+func TestBare(t *testing.T) {
+	type build_ struct {
+		name, release string
+		env, flags    []string
+		strip         string
+	}
+	var builds []build_
+	for _, r := range releases {
+		strip := "-s -w"
+		if minor(t, r) < 26 {
+			strip = "strip"
+		}
+		builds = append(builds, build_{name: "go" + r, release: r, strip: strip})
+	}
+	builds = append(builds,
+		build_{name: "with a symbol table", strip: "-w"},
+		build_{name: "pie", flags: []string{"-buildmode=pie"}, strip: "-s -w"},
+		build_{name: "noswissmap", release: "1.24.13", env: []string{"GOEXPERIMENT=noswissmap"}, strip: "strip"},
+	)
+	for _, b := range builds {
+		t.Run(b.name, func(t *testing.T) {
+			whole := build(t, b.release, b.env, b.flags...)
+			stripped := filepath.Join(t.TempDir(), "stripped")
+			if b.strip == "strip" {
+				// Up to Go 1.25 the linker puts data elsewhere if it writes no DWARF.
+				if out, err := exec.Command("strip", "-o", stripped, whole).CombinedOutput(); err != nil {
+					t.Skipf("strip (of binutils): %v\n%s", err, out)
+				}
+			} else {
+				stripped = build(t, b.release, b.env, append(b.flags, "-ldflags="+b.strip)...)
+			}
+			pid, _ := start(t, stripped)
+			of := func(exe string) (map[uint64]*found, *walk) {
+				target, err := Attach(pid, exe)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w, err := target.walk()
+				if err != nil {
+					t.Fatal(err)
+				}
+				all := map[uint64]*found{}
+				for i := range w.maps {
+					all[w.maps[i].Addr] = &w.maps[i]
+				}
+				return all, w
+			}
+			want, _ := of(whole)
+			got, w := of("")
+			if w.t.Image.Bare == nil || w.t.Image.Bare.Layout != w.t.Image.Version {
+				t.Fatalf("the image is %+v", w.t.Image.Bare)
+			}
+			entries, some, typed, missing := uint64(0), 0, 0, uint64(0)
+			for addr, m := range want {
+				if m.Slots == 0 {
+					continue // never filled: nothing tells it from other objects
+				}
+				some++
+				entries += m.Entries
+				g := got[addr]
+				if g == nil {
+					missing++
+					t.Logf("not found: %s with %d entries", m.Type.Name, m.Entries)
+					continue
+				}
+				if g.Entries != m.Entries || g.Slots != m.Slots || g.Bytes != m.Bytes {
+					t.Errorf("%s: got %d entries in %d slots, %d bytes; want %d in %d, %d", m.Type.Name, g.Entries, g.Slots, g.Bytes, m.Entries, m.Slots, m.Bytes)
+				}
+				name := sameMap(m.Type)
+				if strings.HasPrefix(name, "type unknown: ") {
+					continue // it was found as these are
+				}
+				if strings.HasPrefix(g.Type.Name, "type unknown: ") {
+					if !strings.Contains(g.Type.Name, name) && !strings.Contains(g.Type.Name, "more") {
+						t.Errorf("%s: got %s", m.Type.Name, g.Type.Name)
+					}
+				} else if typed++; sameMap(g.Type) != name {
+					t.Errorf("%s: got %s", m.Type.Name, g.Type.Name)
+				}
+			}
+			for addr, g := range got {
+				if want[addr] == nil && g.Slots > 0 {
+					t.Errorf("%s at %#x with %d entries is no map", g.Type.Name, addr, g.Entries)
+				}
+			}
+			// Only since Go 1.24 do small maps have groups of which the size tells.
+			swiss := minor(t, b.release) >= 24 && b.name != "noswissmap"
+			t.Logf("%d maps with %d entries: %d found, %d with their type", some, entries, some-int(missing), typed)
+			if int(missing)*50 > some || typed == 0 || swiss && typed*4 < some {
+				t.Errorf("%d of %d maps are missing, %d have a type", missing, some, typed)
+			}
+			if b.strip == "-w" {
+				c, err := w.t.Census()
+				if err != nil {
+					t.Fatal(err)
+				}
+				owners := fmt.Sprint(c.Groups)
+				for _, want := range []string{"main.large", "main.shrunk", "main.growing"} {
+					if !strings.Contains(owners, want) {
+						t.Errorf("%s is not an owner", want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// sameMap is the name of a map type by what it has.
+func sameMap(t *gobinary.Type) string {
+	if t.Key == nil || t.Elem == nil {
+		return t.Name
+	}
+	return "map[" + t.Key.Name + "]" + t.Elem.Name
+}
