@@ -33,8 +33,13 @@ type Snapshot struct {
 	Depth int    // a Swiss map's directory has 1<<Depth places, a classic map 1<<Depth buckets
 	Parts []Part
 
-	shape  *shape
-	pieces []piece // header and directory, then tables
+	// Process is equal for snapshots of one process, whose contents can be compared.
+	// Only Record sets it.
+	Process string `json:",omitempty"`
+
+	mapType *gobinary.Type
+	shape   *shape
+	pieces  []piece // header and directory, then tables
 }
 
 // Part is a run of groups or buckets.
@@ -117,7 +122,7 @@ func (w *walk) snapshot(f *found) (*Snapshot, error) {
 	m := Map{Addr: f.Addr, Type: f.Type}
 	s := &Snapshot{
 		Target: w.t.Name, Version: w.t.Image.Version, Owner: w.paths.name(f.path), Type: f.Type.Name, Addr: f.Addr,
-		Key: nameOf(f.Type.Key), Elem: nameOf(f.Type.Elem), Taken: time.Now(), shape: sh,
+		Key: nameOf(f.Type.Key), Elem: nameOf(f.Type.Elem), Taken: time.Now(), shape: sh, mapType: f.Type,
 	}
 	if sh.swiss != nil {
 		w.readSwiss(sh.swiss, &m)

@@ -107,7 +107,7 @@ they may be secrets; --show-values shows them.`,
 	f.BoolVar(&look.Values, "show-values", false, "show what is in strings and byte slices")
 	f.IntVar(&look.Depth, "depth", 1, "how many pointers are followed from an entry")
 	f.StringVar(&format, "format", "text", "what is written to standard output: text or json")
-	cmd.AddCommand(newResidue(s))
+	cmd.AddCommand(newResidue(s), newSnapshot(), newDiff())
 	return cmd
 }
 

@@ -123,6 +123,7 @@ because memory could not be read or the program ran meanwhile.`,
 			if err != nil {
 				return err
 			}
+			defer t.Close()
 			if secrets.asked() && owner != "" {
 				return errors.New("secrets are looked for in all memory, not in the maps of one owner")
 			}
