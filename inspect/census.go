@@ -18,6 +18,7 @@ type Census struct {
 	Stacks  Stacks
 	Torn    int // maps whose parts did not agree
 	Elapsed time.Duration
+	Stops   Stops    // how the process was stopped meanwhile, see Target.AllowStop
 	Still   bool     // the program did not run meanwhile: a core file
 	Notes   []string `json:",omitempty"` // what else has to be known: of a truncated core, how much of it is there
 }
@@ -143,7 +144,7 @@ func (t *Target) Census() (*Census, error) {
 		c.Heap += s.end - s.base
 		c.Objects += s.used * s.elem
 	}
-	c.Still, c.Notes = t.Still(), t.notes()
+	c.Stops, c.Still, c.Notes = t.Stops(), t.Still(), t.Notes()
 	if t.Image.Bare != nil {
 		c.Notes = append(c.Notes, t.bareNote())
 	}

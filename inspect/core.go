@@ -141,10 +141,13 @@ func (c *core) missing() (list []string) {
 	return list
 }
 
-// notes returns what has to be known about what was read.
-func (t *Target) notes() []string {
+// Notes returns what has to be known about what was read.
+func (t *Target) Notes() []string {
 	if c, ok := t.raw.(*core); ok {
 		return c.missing()
+	}
+	if t.stop != nil {
+		return t.stop.notes()
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ type Target struct {
 	raw  memory
 	heap heap
 
-	child *child // that we started, nil if it was there before
+	child *child   // that we started, nil if it was there before
+	stop  *stopper // nil if it must not be stopped
 
 	found gobinary.Variable // the heap of an image without symbols, once it was searched for
 
@@ -106,6 +107,9 @@ func (t *Target) probe() error {
 func (t *Target) refresh() error {
 	if err := t.raw.refresh(); err != nil {
 		return err
+	}
+	if t.stop != nil {
+		t.stop.begin()
 	}
 	t.mem = newCache(t.raw)
 	err := t.readSpans()

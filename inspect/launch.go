@@ -120,6 +120,7 @@ func (c *child) start() error {
 		err := c.cmd.Start()
 		started <- err
 		if err == nil {
+			untilEnd(c.cmd.Process.Pid)
 			_ = c.cmd.Wait() // ProcessState says it
 			close(c.ended)
 		}

@@ -92,10 +92,14 @@ func (c *cache) block(addr uint64) *block {
 }
 
 // room returns how many bytes from addr on belong to one object of the heap or,
-// outside of it, to one mapping. No value goes further.
+// outside of it, to one mapping. No value goes further. While the process is
+// held objects are not looked at: they are those of some time before, and what
+// is read then is not torn.
 func (t *Target) room(addr uint64) uint64 {
-	if _, end, ok := t.heap.object(addr); ok {
-		return end - addr
+	if !t.held() {
+		if _, end, ok := t.heap.object(addr); ok {
+			return end - addr
+		}
 	}
 	list := t.raw.mapped()
 	i, _ := slices.BinarySearchFunc(list, addr, func(r region, addr uint64) int {

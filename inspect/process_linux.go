@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +20,7 @@ import (
 // process is a live process, read while it runs.
 type process struct {
 	pid     int
-	regions []region
+	regions atomic.Pointer[[]region]
 	vectors sync.Pool // of *vectors
 }
 
@@ -47,6 +48,11 @@ func Attach(pid int, exe string) (*Target, error) {
 	if errors.Is(err, os.ErrPermission) {
 		return nil, fmt.Errorf("process %d belongs to somebody else: run ghostread as its user or as root: %w", pid, err)
 	}
+	if own := errors.Is(err, os.ErrNotExist); own && threadState(pid, pid) == "Z" {
+		return nil, fmt.Errorf("process %d has ended, and waits for its parent to take notice of it (a zombie)", pid)
+	} else if own && exe == filepath.Join(dir, "exe") {
+		return nil, fmt.Errorf("process %d runs no program: it is a thread of the kernel, or has just ended", pid)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +68,8 @@ func Attach(pid int, exe string) (*Target, error) {
 	return t, nil
 }
 
-// refresh reads which addresses the process has.
+// refresh reads which addresses the process has. It may be called while others
+// read.
 func (p *process) refresh() error {
 	f, err := os.Open(filepath.Join("/proc", strconv.Itoa(p.pid), "maps"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -72,7 +79,7 @@ func (p *process) refresh() error {
 		return fmt.Errorf("memory map of process %d: %w", p.pid, err)
 	}
 	defer f.Close()
-	p.regions = p.regions[:0]
+	var list []region
 	s := bufio.NewScanner(f)
 	for s.Scan() {
 		bounds, rest, _ := strings.Cut(s.Text(), " ")
@@ -82,8 +89,9 @@ func (p *process) refresh() error {
 		if !ok || err1 != nil || err2 != nil || from >= to || !strings.HasPrefix(rest, "r") || strings.Contains(rest, "[vvar") {
 			continue // a guard page, not ours to read, or the kernel's clock
 		}
-		p.regions = append(p.regions, region{from, to})
+		list = append(list, region{from, to})
 	}
+	p.regions.Store(&list)
 	return s.Err()
 }
 
@@ -139,4 +147,9 @@ func (p *process) read(bufs [][]byte, addrs []uint64) error {
 	return nil
 }
 
-func (p *process) mapped() []region { return p.regions }
+func (p *process) mapped() []region {
+	if list := p.regions.Load(); list != nil {
+		return *list
+	}
+	return nil
+}

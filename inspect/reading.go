@@ -124,6 +124,9 @@ func (c *copier) copy(list []copying, most int) {
 		c.second = make([]byte, longest)
 	}
 	for i := range c.copies[:stage] {
+		if c.t.steady() {
+			break
+		}
 		err := c.copies[i].compare(c.t.raw, c.second, func(id int) { c.parts[id].changed = true })
 		if err != nil {
 			c.gone = true
@@ -428,12 +431,18 @@ func (c *copier) body(list []piece, r *copying) []piece {
 // returns groups or buckets. Both are valid until the next call.
 func (c *copier) whole(s *swiss, b *classic, m *Map) []piece {
 	r := &c.single[0]
-	for n := 1; ; n++ {
+	n := 0
+	read := func() (ok bool) {
+		n++
 		r.start(*m, s, b)
 		c.copy(c.single[:], math.MaxInt)
-		if r.now.Consistent, r.now.Tries = r.ok, n; r.ok || n == Tries || c.gone {
-			break
-		}
+		r.now.Consistent, r.now.Tries = r.ok, n
+		return r.ok
+	}
+	for !read() && n < Tries && !c.gone {
+	}
+	if !r.ok && !c.gone {
+		c.hold(read)
 	}
 	*m = r.now
 	c.pieces = c.pieces[:0]

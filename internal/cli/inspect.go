@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -74,6 +75,9 @@ they may be secrets; --show-values shows them.`,
 			defer t.Close()
 			if watch.on && t.Still() {
 				return fmt.Errorf("%s does not change, so there is nothing to watch", t.Name)
+			}
+			if watch.on && from.stop > 0 {
+				return errors.New("--stop is not for --watch, which would stop the process again and again")
 			}
 			if watch.on {
 				addr, err := address(at)
@@ -151,7 +155,7 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	t := &c.Total
 	fmt.Fprintf(&b, "%s, %s: %s hold %s in %s slots\n", c.Target, c.Version, inspect.Plural(uint64(t.Maps), "map"), inspect.Plural(t.Entries, "entry"), inspect.Count(t.Slots))
 	fmt.Fprintf(&b, "%s of %s of heap in use, %s of it waste: slots without an entry\n", inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
-	how := "not stopped"
+	how := c.Stops.String()
 	if c.Still {
 		how = "from a core file"
 	}

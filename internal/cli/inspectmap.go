@@ -18,6 +18,12 @@ func writeDetail(out io.Writer, t *inspect.Target, d *inspect.Detail, look inspe
 	fmt.Fprintf(&b, "%s  %s at %#x, %s, %s\n", d.Owner, d.Type.Name, d.Addr, t.Name, t.Image.Version)
 	fmt.Fprintf(&b, "%s in %s slots (load %.0f %%), %s deleted; %s, %s of it waste\n", inspect.Plural(d.Entries, "entry"), inspect.Count(d.Slots),
 		100*d.Load(), inspect.Count(d.Tombstones), inspect.Bytes(d.Bytes), inspect.Bytes(d.Waste()))
+	if stops := t.Stops(); stops.Count > 0 {
+		fmt.Fprintf(&b, "%s to read it\n", stops)
+	}
+	for _, n := range t.Notes() {
+		fmt.Fprintf(&b, "note: %s\n", n)
+	}
 	if d.Consistent {
 		b.WriteString("read as of one moment\n")
 	} else {

@@ -24,6 +24,7 @@ type source struct {
 	after     time.Duration
 	when      string
 	leave     bool
+	stop      time.Duration
 	set       *pflag.FlagSet
 }
 
@@ -33,6 +34,8 @@ func (s *source) flags(f *pflag.FlagSet) {
 	f.DurationVar(&s.after, "after", time.Second, "of a program that is started: how long it runs before it is looked at")
 	f.StringVar(&s.when, "when", "", "of a program that is started: look at it when a line of its output matches this regular expression")
 	f.BoolVar(&s.leave, "leave", false, "of a program that is started: let it go on afterwards")
+	f.DurationVar(&s.stop, "stop", 0, "stop the process, for this long in all, to read what changes all the time; only --stop means --stop=200ms")
+	f.Lookup("stop").NoOptDefVal = "200ms"
 	s.set = f
 }
 
@@ -40,6 +43,20 @@ func (s *source) flags(f *pflag.FlagSet) {
 // owner of maps that they name after it, "" if there is none. The caller closes
 // the target.
 func (s *source) open(args []string) (t *inspect.Target, owner string, err error) {
+	if s.core != "" && s.set.Changed("stop") {
+		return nil, "", errors.New("--stop is for processes: a core file holds still")
+	}
+	if t, owner, err = s.find(args); err != nil || !s.set.Changed("stop") {
+		return t, owner, err
+	}
+	if err := t.AllowStop(s.stop); err != nil {
+		t.Close()
+		return nil, "", err
+	}
+	return t, owner, nil
+}
+
+func (s *source) find(args []string) (t *inspect.Target, owner string, err error) {
 	started := s.exe != "" && s.core == "" && (len(args) == 0 || s.set.ArgsLenAtDash() >= 0)
 	for _, name := range []string{"after", "when", "leave"} {
 		if s.set.Changed(name) && !started {
