@@ -35,7 +35,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ghostread/ghostread/explore/overlay"
@@ -251,11 +250,11 @@ func lock(ctx context.Context, name string) (unlock func(), err error) {
 
 func waitLock(ctx context.Context, f *os.File) error {
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := lockFile(f, true)
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+		if !errors.Is(err, errLocked) {
 			return fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
 		select {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -33,7 +32,7 @@ func hold(dir string) {
 	if err != nil {
 		return
 	}
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
+	if lockFile(f, false) != nil {
 		f.Close()
 		return
 	}
@@ -87,7 +86,7 @@ func remove(dir string) bool {
 			return false
 		}
 		defer f.Close() // which gives the lock back
-		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		if lockFile(f, true) != nil {
 			return false
 		}
 	}
@@ -105,11 +104,11 @@ func diskBytes(dir string) (n int64) {
 		if err != nil {
 			return nil
 		}
-		if s, ok := info.Sys().(*syscall.Stat_t); ok {
-			if seen[s.Ino] {
+		if n, ok := inode(info); ok {
+			if seen[n] {
 				return nil
 			}
-			seen[s.Ino] = true
+			seen[n] = true
 		}
 		n += info.Size()
 		return nil

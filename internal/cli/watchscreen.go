@@ -6,7 +6,6 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/term"
 
@@ -44,7 +43,7 @@ func openScreen(f *os.File, w *watching) *screen {
 	_, plain := os.LookupEnv("NO_COLOR")
 	s := &screen{f: f, w: w, colour: !plain, signals: make(chan os.Signal, 1), ended: make(chan struct{})}
 	s.enter()
-	signal.Notify(s.signals, syscall.SIGWINCH, syscall.SIGTSTP)
+	notifyScreen(s.signals)
 	go s.listen()
 	return s
 }
@@ -54,10 +53,9 @@ func openScreen(f *os.File, w *watching) *screen {
 func (s *screen) listen() {
 	defer close(s.ended)
 	for sig := range s.signals {
-		if sig == syscall.SIGTSTP {
+		if suspends(sig) {
 			s.leave()
-			// A signal that was asked for stops nobody, this one always does.
-			_ = syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
+			suspend()
 			s.enter()
 		}
 		s.mu.Lock()
