@@ -135,33 +135,6 @@ func (v *victim) watched(b *testing.B, commands ...[]string) {
 	b.ReportMetric(float64(gap.Milliseconds()), "longest-gap-ms")
 }
 
-// peer returns another tool, built from the module proxy into the cache of the
-// user, and skips if it cannot be had.
-func peer(b *testing.B, module, command string) string {
-	b.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		b.Skip(err)
-	}
-	dir := filepath.Join(cache, "ghostread", "peers")
-	exe := filepath.Join(dir, filepath.Base(command))
-	if _, err := os.Stat(exe); err == nil {
-		return exe
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		b.Skip(err)
-	}
-	from := b.TempDir()
-	for _, args := range [][]string{{"mod", "init", "peers"}, {"get", module + "@latest"}, {"build", "-mod=mod", "-o", exe, module + "/" + command}} {
-		cmd := exec.Command("go", args...)
-		cmd.Dir = from
-		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Skipf("%s cannot be had: %v\n%s", module, err, out)
-		}
-	}
-	return exe
-}
-
 // ghostread builds the command.
 func ghostread(b *testing.B) string {
 	b.Helper()
