@@ -60,6 +60,11 @@ func (t *Target) At(owner string, addr uint64, look Look) (*Detail, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.detail(f, look)
+}
+
+// detail reads one map.
+func (w *walk) detail(f *found, look Look) (*Detail, error) {
 	s := w.shape(f.Type)
 	if s == nil {
 		return nil, fmt.Errorf("maps of type %s have a layout that is not known", f.Type.Name)
