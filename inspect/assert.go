@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -27,8 +28,8 @@ type TB interface {
 // compared as they lie in memory, those behind a pointer of a large key and the
 // bytes of strings included. What it does not find: copies elsewhere than in
 // groups of m (the bytes of a string key are not in the map), groups that m had
-// before it was cleared or emptied, since it has another seed by then, and
-// elements whose key is gone. A key whose bytes are all zero cannot be told from
+// before it was cleared or emptied, since it has another seed by then, dropped
+// groups with fewer than three entries or with interfaces in their keys, and elements whose key is gone. A key whose bytes are all zero cannot be told from
 // nothing and fails. Groups of a clone of m count as those of m.
 //
 // It takes time in proportion to all memory of the program, about a second for
@@ -110,6 +111,7 @@ type search struct {
 	kept  map[uint64]bool // groups that the map has, by their addresses
 	lines []string
 	found int
+	held  [][]byte // strings that were copied
 }
 
 // wanted is a key that must not be found.
@@ -118,8 +120,7 @@ type wanted struct {
 	bytes   []byte
 	word    any
 	control byte   // that it has in the map
-	prefix  []byte // what it begins with, if known: without pointers
-	known   bool
+	prefix  []byte // what it begins with in a slot, as far as that is known
 }
 
 // place is where one was found.
@@ -229,21 +230,73 @@ func (s *search) read(addr, n uint64) []byte {
 	return b
 }
 
-// plain reports whether a type has no pointers, so that its bytes can be
-// hashed wherever they lie.
-func plain(t *gobinary.Type) bool {
+// hashable reports whether keys of a type can be hashed without following
+// pointers other than those of strings.
+func hashable(t *gobinary.Type) bool {
 	switch t.Kind {
 	case reflect.Struct:
 		for _, f := range t.Fields {
-			if !plain(f.Type) {
+			if !hashable(f.Type) {
 				return false
 			}
 		}
 		return true
 	case reflect.Array:
-		return plain(t.Elem)
+		return hashable(t.Elem)
 	}
-	return t.Kind >= reflect.Bool && t.Kind <= reflect.Complex128
+	return t.Kind != reflect.Interface
+}
+
+// hasStrings reports whether a type has a string in it.
+func hasStrings(t *gobinary.Type) bool {
+	switch t.Kind {
+	case reflect.Struct:
+		for _, f := range t.Fields {
+			if hasStrings(f.Type) {
+				return true
+			}
+		}
+	case reflect.Array:
+		return hasStrings(t.Elem)
+	}
+	return t.Kind == reflect.String
+}
+
+// longestString bounds the strings that are copied to be hashed.
+const longestString = 1 << 20
+
+// own puts copies of strings in the place of those that a value of type t in b
+// has, so that it can be hashed: what b has need not be a value.
+func (s *search) own(t *gobinary.Type, b []byte) bool {
+	switch t.Kind {
+	case reflect.String:
+		n := u64(b, 8)
+		if n == 0 {
+			return true
+		}
+		if n > longestString {
+			return false
+		}
+		text := s.read(u64(b, 0), n)
+		if text == nil {
+			return false
+		}
+		s.held = append(s.held, text)
+		binary.NativeEndian.PutUint64(b, uint64(uintptr(unsafe.Pointer(&text[0]))))
+	case reflect.Struct:
+		for _, f := range t.Fields {
+			if !s.own(f.Type, b[f.Offset:f.Offset+f.Type.Size]) {
+				return false
+			}
+		}
+	case reflect.Array:
+		for i := range t.Len {
+			if !s.own(t.Elem, b[i*t.Elem.Size:(i+1)*t.Elem.Size]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // heap looks in all memory for groups that have a key and belonged to the map:
@@ -260,20 +313,22 @@ func (s *search) heap() ([]place, error) {
 	}
 	seed := uintptr(field(s.o.t.described.Impl, head, "seed"))
 	slot := sh.slots[0]
+	if !hashable(s.t) {
+		return nil, nil
+	}
 	boxed := slot.t != s.t
 	for i := range s.keys {
 		k := &s.keys[i]
 		k.control = byte(s.o.t.hash(k.at, seed)) & 0x7f
-		if !boxed && plain(s.t) {
-			k.prefix, k.known = k.bytes[:min(8, len(k.bytes))], true
+		if !boxed && !hasStrings(s.t) {
+			k.prefix = k.bytes[:min(8, len(k.bytes))]
 		}
 	}
 	var list []place
 	err := s.o.memory.each(s.o.f.Addr, int(sw.group), func(addr uint64, piece []byte) {
-		for at := 0; at+int(sw.group) <= len(piece) && len(list) < mostPlaces; at += 8 {
-			v := u64(piece, int64(at)+sw.ctrl)
-			if v == 0 || !controls(v) {
-				continue
+		for at := 0; len(list) < mostPlaces; at += 8 {
+			if at = nextGroup(piece, at, int(sw.group), int(sw.ctrl)); at < 0 {
+				return
 			}
 			g := piece[at : at+int(sw.group)]
 			for i := range groupSlots {
@@ -282,10 +337,8 @@ func (s *search) heap() ([]place, error) {
 				c := g[sw.ctrl+int64(i)]
 				for k := range s.keys {
 					want := &s.keys[k]
-					if c&0x80 == 0 && c != want.control || want.known && !bytes.HasPrefix(b, want.prefix) || left(b) == 0 || !s.same(s.t, slot.t, want.bytes, b) {
-						continue
-					}
-					if !boxed && plain(s.t) && !s.belongs(sh, g, seed) || !want.known && c&0x80 != 0 {
+					// A key with pointers is zeroed when it is deleted.
+					if c&0x80 == 0 && c != want.control || c&0x80 != 0 && want.prefix == nil || !bytes.HasPrefix(b, want.prefix) || left(b) == 0 || !s.same(s.t, slot.t, want.bytes, b) || !s.belongs(sh, g, seed) {
 						continue
 					}
 					_, elem := sh.entry(g, i)
@@ -301,30 +354,65 @@ func (s *search) heap() ([]place, error) {
 // mostPlaces bounds what is remembered of a search.
 const mostPlaces = 1 << 16
 
-// controls reports whether v can be the control bytes of a group.
-func controls(v uint64) bool {
-	for high := v & 0x8080808080808080; v != 0 && high != 0; v, high = v>>8, high>>8 {
-		if c := byte(v); c >= 0x80 && c != 0x80 && c != 0xFE {
-			return false
+// nextGroup returns where in b, from at on, there may be a group of some bytes,
+// whose control bytes are at ctrl; -1 if nowhere. No other goroutine has b.
+//
+//go:norace
+func nextGroup(b []byte, at, group, ctrl int) int {
+	for ; at+group <= len(b); at += 8 {
+		if v := binary.LittleEndian.Uint64(b[at+ctrl:]); v >= 1<<32 && controls(v) {
+			return at
 		}
 	}
-	return true
+	return -1
 }
 
-// belongs reports whether the entries of a group, one at least, have the control
-// bytes that the seed gives them.
+// controls reports whether v can be the control bytes of a group. Half of them
+// zero are taken for a small number.
+//
+//go:norace
+func controls(v uint64) bool {
+	zero := 0
+	for range groupSlots {
+		switch c := byte(v); {
+		case c == 0:
+			zero++
+		case c >= 0x80 && c != 0x80 && c != 0xFE:
+			return false
+		}
+		v >>= 8
+	}
+	return zero < groupSlots/2
+}
+
+// enough is how many entries of a group have to have the control byte that the
+// seed gives them, 7 bits each. A group that growth leaves behind has about
+// seven; with one, one of 128 groups of other maps would do.
+const enough = 3
+
+// belongs reports whether all entries of a group, and enough of them, have the
+// control bytes that the seed gives them.
 func (s *search) belongs(sh *shape, g []byte, seed uintptr) bool {
+	defer func() { s.held = nil }()
+	key := make([]uint64, s.t.Size/8+1) // aligned
+	copied := unsafe.Slice((*byte)(unsafe.Pointer(&key[0])), s.t.Size)
 	n := 0
 	for i := range groupSlots {
 		c := g[sh.swiss.ctrl+int64(i)]
 		if c&0x80 != 0 {
 			continue
 		}
-		key, _ := sh.entry(g, i)
-		if byte(s.o.t.hash(unsafe.Pointer(&key[0]), seed))&0x7f != c {
+		b, _ := sh.entry(g, i)
+		if sh.slots[0].t != s.t {
+			if b = s.read(u64(b, 0), uint64(s.t.Size)); b == nil {
+				return false
+			}
+		}
+		if copy(copied, b); !s.own(s.t, copied) || byte(s.o.t.hash(unsafe.Pointer(&key[0]), seed))&0x7f != c {
 			return false
 		}
 		n++
 	}
-	return n > 0
+	runtime.KeepAlive(s.held)
+	return n >= enough
 }

@@ -11,4 +11,7 @@
 // The program goes on meanwhile, so what is read can be torn. A map is copied
 // until its parts agree with each other (see [Map.Consistent]) or a number of
 // tries is up. What could not be followed is counted, not left out silently.
+//
+// [Of] looks at a map of the program itself, and [AssertNoResidue] is for tests
+// that nothing of deleted keys is left. Neither needs DWARF.
 package inspect

@@ -63,7 +63,7 @@ func openOwn(m any) (*own, error) {
 }
 
 func openUntried(m any) (*own, error) {
-	if held {
+	if held && keep == nil {
 		keep = m
 	}
 	v := reflect.ValueOf(m)
@@ -89,31 +89,39 @@ func openUntried(m any) (*own, error) {
 	return o, nil
 }
 
-// header is the runtime's Map (internal/runtime/maps/map.go, Go 1.26 and 1.27).
-type header struct {
-	used        uint64
-	seed        uintptr
-	dirPtr      **table
-	dirLen      int
-	globalDepth uint8
-	globalShift uint8
-	writing     uint8
+// layOut returns a struct with fields that need the alignment of their size, or
+// of a word.
+func layOut(name string, fields ...gobinary.Field) *gobinary.Type {
+	t := &gobinary.Type{Name: name, Kind: reflect.Struct}
+	for _, f := range fields {
+		align := min(f.Type.Size, 8)
+		f.Offset = (t.Size + align - 1) / align * align
+		t.Size = f.Offset + f.Type.Size
+		t.Fields = append(t.Fields, f)
+	}
+	t.Size = (t.Size + 7) &^ 7
+	return t
 }
 
-// table is that of internal/runtime/maps/table.go, Go 1.26 and 1.27.
-type table struct {
-	used       uint16
-	capacity   uint16
-	growthLeft uint16
-	localDepth uint8
-	index      int
-	groups     groups
+// wordOf is a field with a number or an address.
+func wordOf(name string, size int64) gobinary.Field {
+	return gobinary.Field{Name: name, Type: &gobinary.Type{Size: size}}
 }
 
-// groups is groupsReference of internal/runtime/maps/group.go.
-type groups struct {
-	data       unsafe.Pointer
-	lengthMask uint64
+func pointerTo(t *gobinary.Type) *gobinary.Type {
+	return &gobinary.Type{Name: "*" + t.Name, Kind: reflect.Pointer, Size: 8, Elem: t}
+}
+
+// implOf returns the header of maps with a kind of groups, and the structs that
+// it leads to (internal/runtime/maps/map.go, table.go and group.go, Go 1.26 and
+// 1.27).
+func implOf(group *gobinary.Type) (header, table, groups *gobinary.Type) {
+	groups = layOut("internal/runtime/maps.groupsReference", gobinary.Field{Name: "data", Type: pointerTo(group)}, wordOf("lengthMask", 8))
+	table = layOut("internal/runtime/maps.table", wordOf("used", 2), wordOf("capacity", 2), wordOf("growthLeft", 2), wordOf("localDepth", 1),
+		wordOf("index", 8), gobinary.Field{Name: "groups", Type: groups})
+	header = layOut("internal/runtime/maps.Map", wordOf("used", 8), wordOf("seed", 8), gobinary.Field{Name: "dirPtr", Type: pointerTo(pointerTo(table))},
+		wordOf("dirLen", 8), wordOf("globalDepth", 1), wordOf("globalShift", 1), wordOf("writing", 1))
+	return header, table, groups
 }
 
 // mapType is what is known of a type of maps.
@@ -138,7 +146,7 @@ func mapTypeOf(t reflect.Type, mem *self) (*mapType, error) {
 		*(*unsafe.Pointer)(unsafe.Pointer(&group)) = list[i+2]
 		d := descriptions{}
 		m := &mapType{described: d.of(t)}
-		m.described.Impl = implOf(d.of(reflect.TypeOf(group)))
+		m.described.Impl, _, _ = implOf(d.of(reflect.TypeOf(group)))
 		// A function is a pointer to where the address of its code is.
 		pc := make([]byte, 8)
 		if mem.read([][]byte{pc}, []uint64{uint64(uintptr(list[i+3]))}) != nil {
@@ -153,22 +161,6 @@ func mapTypeOf(t reflect.Type, mem *self) (*mapType, error) {
 		return m, nil
 	}
 	return nil, fmt.Errorf("inspect: the types of maps of %s are not described as they were up to Go 1.27", runtime.Version())
-}
-
-// implOf returns the header of maps with a kind of groups.
-func implOf(group *gobinary.Type) *gobinary.Type {
-	d := descriptions{}
-	impl, t := d.of(reflect.TypeFor[header]()), d.of(reflect.TypeFor[table]())
-	for i, f := range t.Fields {
-		if f.Name != "groups" {
-			continue
-		}
-		g := *f.Type
-		g.Fields = append([]gobinary.Field(nil), g.Fields...)
-		g.Fields[0].Type = &gobinary.Type{Name: "*" + group.Name, Kind: reflect.Pointer, Size: 8, Elem: group}
-		t.Fields[i].Type = &g
-	}
-	return impl
 }
 
 // descriptions are types of this program, described as those of an executable.
@@ -202,6 +194,9 @@ var tryOut = sync.OnceValue(func() error {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		return errors.New("inspect: only 64-bit programs are read so far")
 	}
+	if err := asListed(); err != nil {
+		return err
+	}
 	small, one, many, words := map[uint64]uint64{}, map[uint64]uint64{}, map[uint64]uint64{}, map[string]uint64{}
 	for i := range uint64(5000) {
 		if i < 5 {
@@ -233,6 +228,29 @@ var tryOut = sync.OnceValue(func() error {
 	}
 	return nil
 })
+
+// asListed compares what is known of the header and of tables with the table of
+// releases, if that has this one: what maps at rest do not show, such as where
+// the flag of a write is.
+func asListed() error {
+	list, ok := gobinary.Layout(runtime.Version(), runtime.GOARCH)
+	if !ok {
+		return nil
+	}
+	header, table, groups := implOf(&gobinary.Type{})
+	for _, mine := range []*gobinary.Type{header, table, groups} {
+		theirs := list[mine.Name]
+		if theirs == nil {
+			continue
+		}
+		for _, f := range mine.Fields {
+			if g, ok := theirs.Field(f.Name); !ok || g.Offset != f.Offset || g.Type.Size != f.Type.Size {
+				return unlike(nil, fmt.Errorf("%s.%s is elsewhere", mine.Name, f.Name))
+			}
+		}
+	}
+	return nil
+}
 
 func unlike(d *Detail, err error) error {
 	if err == nil {

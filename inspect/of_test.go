@@ -5,10 +5,13 @@ import (
 	"maps"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/ghostread/ghostread/internal/gobinary"
 )
 
 // ownMaps skips a test where a program does not read its own maps.
@@ -203,11 +206,24 @@ func TestAssertNoResidue(t *testing.T) {
 		AssertNoResidue(&f, m, strings.Clone("kept"))
 		expect(t, "a string that is still there", f, "has not been deleted")
 	}
+	checkDropped(t, func(i int) string { return fmt.Sprint("name", i) })
+	checkDropped(t, func(i int) uint32 { return uint32(i) + 1 })
+	checkDropped(t, func(i int) struct {
+		a byte
+		s string
+	} {
+		return struct {
+			a byte
+			s string
+		}{byte(i), fmt.Sprint(i)}
+	})
+	checkDropped(t, func(i int) wide { return wide{1, byte(i)} })
 }
 
 // TestAssertNoResidueGrown finds keys in groups that growth has left behind.
 func TestAssertNoResidueGrown(t *testing.T) {
 	ownMaps(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	m := map[id]*int{}
 	secret := id{0x5ec2e70123456789, 77}
 	m[secret] = new(int)
@@ -246,4 +262,44 @@ func TestAssertNoResidueGrown(t *testing.T) {
 	AssertNoResidue(&f, fresh, secret)
 	expect(t, "another map has the key", f)
 	runtime.KeepAlive(alike)
+}
+
+// TestListed holds that the release of this test is one whose layout is listed,
+// with all that is compared, so that the comparison is not an empty one.
+func TestListed(t *testing.T) {
+	ownMaps(t)
+	list, ok := gobinary.Layout(runtime.Version(), runtime.GOARCH)
+	if !ok {
+		t.Skipf("the layouts of %s are not listed", runtime.Version())
+	}
+	for _, name := range []string{"internal/runtime/maps.Map", "internal/runtime/maps.table", "internal/runtime/maps.groupsReference"} {
+		if list[name] == nil {
+			t.Errorf("%s is not listed", name)
+		}
+	}
+	if err := asListed(); err != nil {
+		t.Error(err)
+	}
+}
+
+// checkDropped lets a map of eight entries grow, and finds one in the group that
+// it had before, but no key like it.
+func checkDropped[K comparable](t *testing.T, key func(int) K) {
+	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // or the group's memory is used again
+	m := map[K]uint64{}
+	for i := range 9 {
+		m[key(i)] = 1
+	}
+	delete(m, key(3))
+	var f failures
+	AssertNoResidue(&f, m, key(3))
+	if !slices.ContainsFunc(f, func(s string) bool {
+		return strings.Contains(s, "is still readable in slot 3 of a group that the map had before it grew") && strings.Contains(s, "and so is its element")
+	}) || len(f) > 2 {
+		t.Errorf("%T: got %q, want the slot of the group before", m, f)
+	}
+	f = nil
+	AssertNoResidue(&f, m, key(9))
+	expect(t, "a key that never was", f)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,10 +13,11 @@ import (
 // that writes meanwhile is no data race and an address that went away no fault.
 type self struct {
 	process
-	file *os.File // /proc/self/mem, where process_vm_readv is forbidden
+	file *os.File // /proc/self/mem
 
 	// All that was copied, to be erased in the end: who looks for what is left
 	// of deleted entries must not leave copies of it.
+	lock   sync.Mutex
 	filled [][]byte
 }
 
@@ -25,25 +27,26 @@ func openSelf() (*self, error) {
 	if err := s.refresh(); err != nil {
 		return nil, fmt.Errorf("memory map of this process: %w", err)
 	}
+	var err error
+	if s.file, err = os.Open("/proc/self/mem"); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
 func (s *self) read(bufs [][]byte, addrs []uint64) error {
+	s.lock.Lock()
 	s.filled = append(s.filled, bufs...)
+	s.lock.Unlock()
 	return s.copy(bufs, addrs)
 }
 
 func (s *self) copy(bufs [][]byte, addrs []uint64) error {
-	if s.file == nil {
-		err := s.process.read(bufs, addrs)
-		if !errors.Is(err, errRefused) && !errors.Is(err, unix.ENOSYS) {
-			return err
-		}
-		// A container may forbid the system call (seccomp).
-		if s.file, err = os.Open("/proc/self/mem"); err != nil {
-			return err
-		}
+	err := s.process.read(bufs, addrs)
+	if !errors.Is(err, errRefused) && !errors.Is(err, unix.ENOSYS) {
+		return err
 	}
+	// A container may forbid the system call (seccomp).
 	for i, b := range bufs {
 		if _, err := s.file.ReadAt(b, int64(addrs[i])); err != nil {
 			return err
@@ -57,9 +60,7 @@ func (s *self) close() {
 		clear(b)
 	}
 	s.filled = nil
-	if s.file != nil {
-		s.file.Close()
-	}
+	s.file.Close()
 }
 
 // each gives all readable memory around an address of the heap to f, in pieces

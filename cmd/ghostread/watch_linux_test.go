@@ -136,7 +136,7 @@ func TestWatchTerminal(t *testing.T) {
 	}
 	text := got.String()
 	for _, pair := range [][2]string{{"\x1b[?1049h", "\x1b[?1049l"}, {"\x1b[?25l", "\x1b[?25h"}, {"\x1b[?7l", "\x1b[?7h"}} {
-		if on, off := strings.LastIndex(text, pair[0]), strings.LastIndex(text, pair[1]); on < 0 || off < on || strings.Index(text[off:], "main.large: 50,000 entries") < 0 {
+		if on, off := strings.LastIndex(text, pair[0]), strings.LastIndex(text, pair[1]); on < 0 || off < on || !strings.Contains(text[off:], "main.large: 50,000 entries") {
 			t.Errorf("%q at %d, %q at %d: want the second last, and the summary behind it", pair[0], on, pair[1], off)
 		}
 	}
