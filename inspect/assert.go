@@ -71,7 +71,7 @@ func residue(m any, key reflect.Type, keys []unsafe.Pointer, words []any) []stri
 		s.keys = append(s.keys, wanted{at: p, bytes: b, word: words[i]})
 	}
 	// The heap comes first: looking at the slots makes copies of them.
-	var dropped []place
+	var dropped []droppedKey
 	if len(s.keys) > 0 {
 		if dropped, err = s.heap(); err != nil {
 			return append(s.lines, err.Error())
@@ -123,8 +123,8 @@ type wanted struct {
 	prefix  []byte // what it begins with in a slot, as far as that is known
 }
 
-// place is where one was found.
-type place struct {
+// droppedKey is where a key was found that growth has left behind.
+type droppedKey struct {
 	group, addr uint64
 	slot, key   int
 	elem        bool
@@ -301,7 +301,7 @@ func (s *search) own(t *gobinary.Type, b []byte) bool {
 
 // heap looks in all memory for groups that have a key and belonged to the map:
 // the control bytes of their entries are those that the map's hash gives.
-func (s *search) heap() ([]place, error) {
+func (s *search) heap() ([]droppedKey, error) {
 	sh := s.o.w.shape(s.o.t.described)
 	sw := sh.swiss
 	head := s.read(s.o.f.Addr, uint64(sw.size))
@@ -324,7 +324,7 @@ func (s *search) heap() ([]place, error) {
 			k.prefix = k.bytes[:min(8, len(k.bytes))]
 		}
 	}
-	var list []place
+	var list []droppedKey
 	err := s.o.memory.each(s.o.f.Addr, int(sw.group), func(addr uint64, piece []byte) {
 		for at := 0; len(list) < mostPlaces; at += 8 {
 			if at = nextGroup(piece, at, int(sw.group), int(sw.ctrl)); at < 0 {
@@ -343,7 +343,7 @@ func (s *search) heap() ([]place, error) {
 					}
 					_, elem := sh.entry(g, i)
 					group := addr + uint64(at)
-					list = append(list, place{group, sh.address(group, i), i, k, left(elem) != 0})
+					list = append(list, droppedKey{group, sh.address(group, i), i, k, left(elem) != 0})
 				}
 			}
 		}
