@@ -76,7 +76,7 @@ func (s *self) each(near uint64, overlap int, f func(addr uint64, piece []byte))
 		return fmt.Errorf("%d bytes to search memory with: %w", size, err)
 	}
 	defer unix.Munmap(buf)
-	for _, r := range s.regions { // as of before buf
+	for _, r := range s.mapped() { // as of before buf
 		if r.to+far < near || near+far < r.from {
 			continue
 		}
