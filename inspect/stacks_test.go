@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,5 +133,35 @@ func checkFrames(t *testing.T, target *Target, dump string) {
 	}
 	if checked < 1000 {
 		t.Errorf("%d stacks were compared, want more than 1,000", checked)
+	}
+}
+
+// TestLiar looks at stacks in memory of which some bytes are wrong: that may
+// cost stacks, and is never a panic, and never without an end.
+func TestLiar(t *testing.T) {
+	exe := buildIn(t, "stacks", "", nil)
+	pid, _ := start(t, exe, "20")
+	const seed = 7
+	frames := 0
+	for n := range uint64(12) {
+		target, err := Attach(pid, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := target.refresh(); err != nil {
+			t.Fatal(err)
+		}
+		target.raw = &liar{target.raw, rand.New(rand.NewPCG(seed, n)), 1 << (8 + n%10)}
+		target.mem = newCache(target.raw)
+		w := newWalk(target)
+		w.reaches(target.Image.Types())
+		if err := w.stackRoots(); err != nil {
+			t.Fatalf("seed %d, %d: %v", seed, n, err)
+		}
+		frames += w.stacks.Frames
+	}
+	t.Logf("seed %d: %d frames", seed, frames)
+	if frames == 0 {
+		t.Error("no stack was followed: the test shows nothing")
 	}
 }

@@ -271,7 +271,10 @@ func (f *functions) stackMap(x *function, which int, index int32) (b bitmap, ok 
 	}
 	size := (bits + 7) / 8
 	text := f.t.mem.bytes(at+8+uint64(size)*uint64(index), int(size))
-	return bitmap{int(bits), slices.Clone(text)}, text != nil
+	if text == nil {
+		return b, false
+	}
+	return bitmap{int(bits), slices.Clone(text)}, true
 }
 
 // dataAt returns where a table with data of the function is.

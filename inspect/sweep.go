@@ -45,12 +45,13 @@ func (w *walk) sweep() error {
 // sweepSpans is how many spans are looked at with few system calls.
 const sweepSpans = 1 << 7
 
-// headed returns the objects that have a type which may lead to a map.
+// headed returns the objects that have a type which may lead to a map. Those of
+// the runtime itself, goroutines among them, are left out, as its variables are.
 func (w *walk) headed() (list []*kin, err error) {
 	of := map[*gobinary.Type]*kin{}
 	note := func(at, end, descriptor uint64) {
 		t, ok := w.t.Image.Runtime(descriptor - w.t.bias)
-		if !ok || !w.reach[t] || t.Size <= 0 {
+		if !ok || !w.reach[t] || t.Size <= 0 || ofRuntime(t.Name) {
 			return
 		}
 		p := w.plan(t)
