@@ -50,6 +50,7 @@ type stacks struct {
 	sites   map[siteKey]*site
 	roots   map[rootKey]int32
 	threads map[int]registers // nil if the program runs
+	missed  []missed          // goroutines that ran or changed while they were looked at
 	frames  []frame           // of the goroutine that is looked at
 	objects []stackObject     // likewise
 	text    []byte            // the stacks of a batch
@@ -119,7 +120,7 @@ func (w *walk) stackRoots() error {
 			}
 		}
 	}
-	return nil
+	return s.stop()
 }
 
 func newStacks(w *walk) *stacks {
@@ -136,6 +137,12 @@ func (s *stacks) open() ([]uint64, error) {
 	if s.f, err = newFunctions(s.w.t); err != nil {
 		return nil, err
 	}
+	s.registers()
+	return s.all()
+}
+
+// registers takes the registers of all threads, if they stand still.
+func (s *stacks) registers() {
 	if m, ok := s.w.t.raw.(still); ok {
 		if list, err := m.threads(); err == nil && len(list) > 0 {
 			s.threads = map[int]registers{}
@@ -144,7 +151,63 @@ func (s *stacks) open() ([]uint64, error) {
 			}
 		}
 	}
-	return s.all()
+}
+
+// missed is a goroutine that was not followed.
+type missed struct {
+	addr uint64
+	why  *int // what counts it
+}
+
+func (s *stacks) miss(addr uint64, why *int) {
+	*why++
+	s.missed = append(s.missed, missed{addr, why})
+}
+
+// stop follows goroutines that were missed, as many as a batch has, from copies
+// of their stacks and registers that are made while the process is stopped. It
+// does nothing if it must not be stopped.
+func (s *stacks) stop() error {
+	n := min(len(s.missed), maxVector)
+	if n == 0 {
+		return nil
+	}
+	before, steady := s.Stacks, false
+	var list []*goroutine
+	var texts, heads [][]byte
+	s.w.t.hold(func() {
+		s.registers()
+		addrs := make([]uint64, n)
+		for i, m := range s.missed[:n] {
+			addrs[i] = m.addr
+			*m.why--
+		}
+		s.missed = s.missed[n:]
+		size := uint64(0)
+		for i, head := range s.heads(addrs) {
+			g, ok := s.standing(addrs[i], head)
+			if !ok {
+				continue
+			}
+			if size += g.size(); size > batchBytes {
+				s.miss(g.addr, &s.Moved)
+				continue
+			}
+			text := [][]byte{make([]byte, g.size())}
+			s.readAll(text, []uint64{g.sp})
+			list, texts, heads = append(list, g), append(texts, text[0]), append(heads, head)
+		}
+		steady = s.w.t.held()
+	})
+	if s.threads = nil; !steady {
+		s.Stacks = before
+		return nil
+	}
+	s.w.task(0).reset(&s.w.paths, 0, 0)
+	if err := s.w.spread(1, func(k *worker) { s.follow(k, list, texts, heads) }); err != nil {
+		return err
+	}
+	return s.w.run()
 }
 
 // layouts looks up fields of the runtime's structs.
@@ -270,17 +333,17 @@ func (s *stacks) standing(addr uint64, head []byte) (g *goroutine, ok bool) {
 		g.sp, g.pc, g.lr = u64(head, s.g.syscallSP), u64(head, s.g.syscallPC), 0
 	case gRunning:
 		if !s.running(g) {
-			s.Running++
+			s.miss(addr, &s.Running)
 			return nil, false
 		}
 	case gCopyStack:
-		s.Moved++
+		s.miss(addr, &s.Moved)
 		return nil, false
 	default: // dead, or not born yet
 		return nil, false
 	}
 	if lo := u64(head, s.g.lo); g.sp < lo || g.sp >= g.hi || g.sp%8 != 0 {
-		s.Moved++
+		s.miss(addr, &s.Moved)
 		return nil, false
 	}
 	return g, true
@@ -337,7 +400,7 @@ func (s *stacks) follow(k *worker, list []*goroutine, texts, heads [][]byte) {
 	for i, head := range heads {
 		g := list[i]
 		if g.stack = texts[i]; g.stack == nil || head == nil || !s.same(g.head, head) {
-			s.Moved++
+			s.miss(g.addr, &s.Moved)
 			continue
 		}
 		s.w.stack = region{u64(head, s.g.lo), g.hi}

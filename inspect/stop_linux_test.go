@@ -152,6 +152,60 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopRunning looks for a map that only a goroutine has which runs all the
+// time: where its variables are is known while it is stopped, and in a core.
+func TestStopRunning(t *testing.T) {
+	for _, release := range []string{"", "1.23.12"} {
+		t.Run("go"+release, func(t *testing.T) {
+			pid, _ := start(t, buildIn(t, "stacks", release, nil), "spin")
+			target, err := Attach(pid, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			find := func(target *Target) (entries uint64, c *Census) {
+				t.Helper()
+				c, err := target.Census()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, g := range c.Groups {
+					if g.Owner == "main.spinning: m" {
+						return g.Entries, c
+					}
+				}
+				return 0, c
+			}
+			if n, c := find(target); n != 0 || c.Stacks.Running < 1 {
+				t.Errorf("not stopped: got a map with %d entries, %v", n, c.Stacks)
+			}
+			if err := target.AllowStop(10 * time.Second); err != nil {
+				t.Fatal(err)
+			}
+			n, c := find(target)
+			if n != 26 || c.Stacks.Running != 0 || c.Stops.Count == 0 {
+				t.Errorf("stopped: got a map with %d entries, %v, %v %q, want 26", n, c.Stacks, c.Stops, c.Notes)
+			}
+			t.Logf("%v; %v", c.Stops, c.Stacks)
+			gcore, err := exec.LookPath("gcore")
+			if err != nil {
+				t.Skip("gdb's gcore is not installed")
+			}
+			path := filepath.Join(t.TempDir(), "core")
+			if text, err := exec.Command(gcore, "-o", path, strconv.Itoa(pid)).CombinedOutput(); err != nil {
+				t.Skipf("gcore: %v\n%s", err, text)
+			}
+			it, err := OpenCore(path+"."+strconv.Itoa(pid), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer it.Close()
+			if n, c := find(it); n != 26 || c.Stacks.Running != 0 {
+				t.Errorf("core: got a map with %d entries, %v, want 26", n, c.Stacks)
+			}
+		})
+	}
+}
+
 // TestStopLaunched stops a program that we have started, and so wait for.
 func TestStopLaunched(t *testing.T) {
 	l := Launch{Path: build(t, "", nil), Args: []string{"write"}, Output: new(bytes.Buffer), When: regexp.MustCompile("{}")}
