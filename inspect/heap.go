@@ -1,10 +1,8 @@
 package inspect
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/ghostread/ghostread/internal/gobinary"
 )
@@ -205,7 +203,8 @@ func (t *Target) readSpans() error {
 			return err
 		}
 	}
-	slices.SortFunc(t.heap.spans, func(a, b span) int { return cmp.Compare(a.base, b.base) })
+	list := t.heap.spans
+	t.heap.spans = sorted(list, make([]span, len(list)), func(s *span) (uint64, int32) { return s.base, 0 })
 	t.heap.number()
 	return nil
 }

@@ -98,11 +98,11 @@ func Open(path string) (*Image, error) {
 		return m, nil
 	}
 	m.base = m.symbols["runtime.types"]
-	d, err := f.DWARF()
+	d, list, err := debugData(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: DWARF: %w", path, err)
 	}
-	if err := m.read(d); err != nil {
+	if err := m.read(d, list); err != nil {
 		return nil, fmt.Errorf("%s: DWARF: %w", path, err)
 	}
 	return m, nil
@@ -171,31 +171,22 @@ type captures struct {
 // calls, a few dozen at most.
 const maxDepth = 1 << 12
 
-func (m *Image) read(d *dwarf.Data) error {
+func (m *Image) read(d *dwarf.Data, list *entries) error {
 	dies := map[dwarf.Offset]*die{}
 	var globals []global
 	var closures []captures
-	var open []*dwarf.Entry // entries around the current one
-	var cur *die            // the struct or array that is being read
+	var cur *die // the struct or array that is being read
 	var fn *captures
 	m.code.data, m.code.types = d, map[dwarf.Offset]*Type{}
-	r := d.Reader()
 	for {
-		e, err := r.Next()
+		e, depth, err := list.next()
 		if err != nil {
 			return err
 		}
 		if e == nil {
 			break
 		}
-		if e.Tag == 0 {
-			if len(open) == 0 {
-				return fmt.Errorf("offset %#x: an end without a beginning", e.Offset)
-			}
-			open = open[:len(open)-1]
-			continue
-		}
-		switch len(open) {
+		switch depth {
 		case 0:
 			m.code.unit(e)
 		case 1:
@@ -239,11 +230,6 @@ func (m *Image) read(d *dwarf.Data) error {
 					fn.list = append(fn.list, Capture{Name: name(e), Offset: off})
 					fn.typ = append(fn.typ, typ)
 				}
-			}
-		}
-		if e.Children {
-			if open = append(open, e); len(open) > maxDepth {
-				return fmt.Errorf("offset %#x: entries are nested %d deep", e.Offset, maxDepth)
 			}
 		}
 	}
