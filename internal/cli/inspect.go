@@ -36,6 +36,7 @@ func newInspect(s *session) *cobra.Command {
 		top               int
 		look              inspect.Look
 		watch             watching
+		one               closeUp
 	)
 	orders := make([]string, 0, len(censusOrders))
 	for name := range censusOrders {
@@ -68,11 +69,21 @@ they may be secrets; --show-values shows them.`,
 			if err := watch.check(cmd.Flags()); err != nil {
 				return err
 			}
+			if one.ofExecutable(&from, args) {
+				o, err := inspect.OffsetsOf(from.exe, args[0])
+				if err != nil {
+					return err
+				}
+				return writeOffsets(cmd.OutOrStdout(), o, format)
+			}
 			t, owner, err := from.open(args)
 			if err != nil {
 				return err
 			}
 			defer t.Close()
+			if one.hex || one.layout {
+				return one.show(cmd.OutOrStdout(), t, owner, at, look, format)
+			}
 			if watch.on && t.Still() {
 				return fmt.Errorf("%s does not change, so there is nothing to watch", t.Name)
 			}
@@ -104,6 +115,7 @@ they may be secrets; --show-values shows them.`,
 	f := cmd.Flags()
 	from.flags(f)
 	watch.flags(f)
+	one.flags(f)
 	f.StringVar(&order, "sort", "waste", "order of owners: "+strings.Join(orders, ", "))
 	f.IntVar(&top, "top", 20, "how many owners are shown; 0 means all")
 	f.StringVar(&at, "addr", "", "show the map whose header is at this address, like 0xc000012345")
