@@ -219,7 +219,7 @@ type boxedValue struct {
 }
 
 // maxBoxed bounds the interfaces that are followed in an image without DWARF.
-const maxBoxed = 1 << 20
+const maxBoxed = 1 << 19
 
 // bare holds what was met in the memory of a program without DWARF.
 type bare struct {
@@ -286,13 +286,17 @@ func (w *walk) learn() error {
 // is reports whether v may be the first word of an interface.
 func (k *bare) is(w *walk, v uint64) bool {
 	v -= w.t.bias
-	return w.t.Image.Bare.Types.Has(v, 8) || w.t.Image.Bare.Itabs[v] != nil
+	b := w.t.Image.Bare
+	return b.Types.Has(v, 8) || b.ItabRange.Has(v, 8) && b.Itabs[v] != nil
 }
 
 // pair looks at two words that may be an interface.
 func (k *bare) pair(w *walk, at, v, data uint64) {
 	v -= w.t.bias
-	t := w.t.Image.Bare.Itabs[v]
+	var t *gobinary.Type
+	if w.t.Image.Bare.ItabRange.Has(v, 8) {
+		t = w.t.Image.Bare.Itabs[v]
+	}
 	if t == nil {
 		if !w.t.Image.Bare.Types.Has(v, 8) || k.no[v] {
 			return

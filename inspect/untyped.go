@@ -14,15 +14,16 @@ import (
 // its groups or buckets say, where they are large enough to say it; or else it
 // is the one map type of the program that they can be of.
 type untyped struct {
-	w      *walk
-	shapes []*shape                  // one for each type of group or bucket
-	bodies map[*gobinary.Type]*shape // by the type of groups or buckets
-	names  map[string]*shape         // by "[K]V"
-	scans  map[*shape]bool           // whether keys or elements have pointers
-	opaque map[string]*shape         // made for maps of an unknown type
-	seed   int64
-	hash   int64
-	header bool // objects of more than 512 bytes say of which type they are
+	w       *walk
+	shapes  []*shape                  // one for each type of group or bucket
+	strides [][]*shape                // those of groups or buckets of one size
+	bodies  map[*gobinary.Type]*shape // by the type of groups or buckets
+	names   map[string]*shape         // by "[K]V"
+	scans   map[*shape]bool           // whether keys or elements have pointers
+	opaque  map[string]*shape         // made for maps of an unknown type
+	seed    int64
+	hash    int64
+	header  bool // objects of more than 512 bytes say of which type they are
 }
 
 // unowned is the owner of maps that no path leads to.
@@ -91,6 +92,16 @@ func (w *walk) newUntyped() *untyped {
 			u.shapes = append(u.shapes, s)
 		}
 	}
+	of := map[int64]int{}
+	for _, s := range u.shapes {
+		i, ok := of[s.stride]
+		if !ok {
+			i = len(u.strides)
+			of[s.stride] = i
+			u.strides = append(u.strides, nil)
+		}
+		u.strides[i] = append(u.strides[i], s)
+	}
 	if len(u.shapes) > 0 {
 		l := layout{t: u.shapes[0].t.Impl}
 		if u.shapes[0].swiss != nil {
@@ -142,16 +153,23 @@ func pointers(t *gobinary.Type, depth int) bool {
 // there is no map.
 func (u *untyped) look(at uint64) *shape {
 	s := u.shapes[0]
-	b := u.w.t.mem.bytes(at, int(s.t.Impl.Size))
+	b := slices.Clone(u.w.t.mem.bytes(at, int(s.t.Impl.Size)))
 	if b == nil {
 		return nil
 	}
-	var body uint64
-	var n uint64
+	var body, n uint64
+	small := false // whether its counts were compared
+	bare := false  // whether what is left of keys has to tell it from other objects
+	full := false  // whether there is only numbers to tell it from other objects
 	if s.swiss != nil {
 		body, n = u.swiss(s.swiss, b)
+		small = u64(b, s.swiss.dirLen) == 0
+		bare = small && u64(b, s.swiss.used) == 0
+		full = small && u64(b, s.swiss.used) == groupSlots
 	} else {
 		body, n = u.classic(s.classic, b)
+		bare = u64(b, s.classic.count) == 0
+		full = n == 1 && u64(b, s.classic.count) == groupSlots
 	}
 	if body == 0 {
 		return nil
@@ -176,32 +194,69 @@ func (u *untyped) look(at uint64) *shape {
 				s = u.names[name]
 			}
 		}
-		if s != nil && u.agrees(s, at) {
-			return s
+		if s == nil {
+			return nil
 		}
-		return nil
+		if pieces := u.pieces(s, at, body, n, small); pieces == nil || !u.values(s, pieces, bare) {
+			return nil
+		}
+		return s
 	}
 	const overflows = 16 // buckets from which on there are overflow buckets behind them
 	var fit []*shape
-	for _, s := range u.shapes {
-		if u.scans[s] == span.noscan {
-			continue
-		}
+	for _, all := range u.strides {
+		s := all[0]
 		size := n * uint64(s.stride)
 		if room := end - body; size > room || (s.swiss != nil || n < overflows) && !u.w.tight(body, int64(size)) {
 			continue
 		}
-		if u.agrees(s, at) {
-			fit = append(fit, s)
+		if !slices.ContainsFunc(all, func(s *shape) bool { return u.scans[s] != span.noscan }) {
+			continue
+		}
+		pieces := u.pieces(s, at, body, n, small)
+		if pieces == nil {
+			continue
+		}
+		for _, s := range all {
+			if u.scans[s] != span.noscan && u.values(s, pieces, bare) {
+				fit = append(fit, s)
+			}
 		}
 	}
-	switch len(fit) {
-	case 0:
+	switch {
+	case len(fit) == 0:
 		return nil
-	case 1:
+	case full && span.noscan:
+		// Any eight bytes can be the hashes of a full group.
+		u.w.lost.Unsure++
+		return nil
+	case len(fit) == 1:
 		return fit[0]
 	}
 	return u.unknown(fit)
+}
+
+// pieces returns the groups or buckets of the map at an address, if all counts
+// agree with its slots as a shape has them; nil if they do not. Those of small
+// maps, whose counts were compared before, are taken from the cache.
+func (u *untyped) pieces(s *shape, at, body, n uint64, small bool) []piece {
+	if small {
+		if b := u.w.t.mem.bytes(body, int(s.stride)); b != nil {
+			return []piece{{body, slices.Clone(b)}}
+		}
+		return nil
+	}
+	m := Map{Addr: at, Type: s.t}
+	var pieces []piece
+	if s.swiss != nil {
+		pieces = u.w.readSwiss(s.swiss, &m)
+	} else {
+		pieces = u.w.readClassic(s.classic, &m)
+	}
+	if !m.Consistent {
+		return nil
+	}
+	return pieces
 }
 
 // mapLike reports whether the header of a map of shape s can be at an address.
@@ -306,39 +361,54 @@ func (u *untyped) classic(c *classic, b []byte) (body, buckets uint64) {
 	return at, 1 << log
 }
 
-// agrees reports whether a map of shape s can be at an address: all counts agree
-// with its slots, and what is in the first slots can be keys and elements.
-func (u *untyped) agrees(s *shape, at uint64) bool {
-	m := Map{Addr: at, Type: s.t}
-	var pieces []piece
-	if s.swiss != nil {
-		pieces = u.w.readSwiss(s.swiss, &m)
-	} else {
-		pieces = u.w.readClassic(s.classic, &m)
-	}
-	if !m.Consistent {
-		return false
-	}
+// values reports whether what is in the first slots of a map of shape s can be
+// its keys and elements. The elements of slots without an entry are zero: they
+// are cleared when an entry is deleted, even if they have no pointers. Keys
+// without pointers stay: needed says that there has to be one.
+func (u *untyped) values(s *shape, pieces []piece, needed bool) bool {
 	const enough = 64
-	looked := 0
+	looked, keys := 0, 0
 	for _, p := range pieces {
 		for off := int64(0); off+s.stride <= int64(len(p.data)) && looked < enough; off += s.stride {
 			b := p.data[off : off+s.stride]
 			for i := range groupSlots {
-				if !s.live(b, i) {
-					continue
-				}
 				looked++
+				live := s.live(b, i)
+				if !live && s.classic != nil && b[s.classic.tophash+int64(i)] >= evacuatedX {
+					continue // moved: what it was is left
+				}
+				if !s.gaps(b, i) {
+					return false
+				}
 				for _, f := range s.slots {
 					at := f.off + int64(i)*f.stride
-					if at < 0 || f.t.Size < 0 || at > s.stride-f.t.Size || !u.value(f.t, b[at:at+f.t.Size], 0) {
+					if at < 0 || f.t.Size < 0 || at > s.stride-f.t.Size {
+						return false
+					}
+					v := b[at : at+f.t.Size]
+					if f.key {
+						keys += left(v)
+					}
+					if live && !u.value(f.t, v, 0) || !live && !f.key && left(v) != 0 {
 						return false
 					}
 				}
 			}
 		}
 	}
-	return true
+	return !needed || keys > 0
+}
+
+// gaps reports whether nothing is between the key and the element of slot i, and
+// behind the element: nobody writes there.
+func (s *shape) gaps(b []byte, i int) bool {
+	key, elem := s.slots[0], s.slots[1]
+	if key.stride != elem.stride || key.off+key.stride*groupSlots > s.stride || elem.off >= key.off+key.stride {
+		return true // an array of keys and one of elements
+	}
+	at := key.off + int64(i)*key.stride
+	end, next, after := at+key.t.Size, at+elem.off-key.off, at+elem.off-key.off+elem.t.Size
+	return end <= next && after <= at+key.stride && at >= 0 && left(b[end:next])+left(b[after:at+key.stride]) == 0
 }
 
 // value reports whether b can be a value of type t.

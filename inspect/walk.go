@@ -62,6 +62,7 @@ type Lost struct {
 	Closures int // functions whose captured variables are not described (before Go 1.23)
 	Memory   int // pointers to memory that could not be read
 	Layouts  int // maps whose type has a layout that is not known
+	Unsure   int // objects that may be maps of 8 entries, or not
 }
 
 // item is n values of one type that are to be looked at.
@@ -362,6 +363,7 @@ func (l *Lost) add(o *Lost) {
 	l.Closures += o.Closures
 	l.Memory += o.Memory
 	l.Layouts += o.Layouts
+	l.Unsure += o.Unsure
 }
 
 // String lists what there is of each.
@@ -374,6 +376,7 @@ func (l Lost) String() string {
 		{l.Unsafe, "unsafe.Pointers to the heap"}, {l.Types, "interfaces with types that the DWARF does not have"},
 		{l.Closures, "functions whose captured variables are not described"}, {l.Memory, "pointers to memory that could not be read"},
 		{l.Layouts, "maps and channels with a layout that is not known"},
+		{l.Unsure, "objects that may be maps of 8 entries"},
 	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))

@@ -192,7 +192,11 @@ func (d *descriptors) itab(at uint64, b []byte) {
 		return
 	}
 	if t := d.ref(binary.LittleEndian.Uint64(b[8:])); t != unknown {
-		d.m.Bare.Itabs[at] = t
+		b := d.m.Bare
+		if b.Itabs[at] = t; len(b.Itabs) == 1 {
+			b.ItabRange = Region{at, at + 8}
+		}
+		b.ItabRange = Region{min(b.ItabRange.From, at), max(b.ItabRange.To, at+8)}
 	}
 	d.finish()
 }

@@ -16,14 +16,15 @@ import (
 // Bare is what is known of an executable without DWARF: what the Go linker
 // writes for the runtime itself. Addresses are as linked.
 type Bare struct {
-	Layout  string // release whose layouts are used: that of the executable, unless there are none
-	Addr    uint64 // of runtime.firstmoduledata
-	Types   Region // type descriptors are in it
-	Data    []Region
-	Static  []Static         // package variables by address, if there is a symbol table
-	Itabs   map[uint64]*Type // types of the itabs that the linker made
-	BuildID Static           // the note, if it is there
-	Note    []byte           // its bytes
+	Layout    string // release whose layouts are used: that of the executable, unless there are none
+	Addr      uint64 // of runtime.firstmoduledata
+	Types     Region // type descriptors are in it
+	Data      []Region
+	Static    []Static         // package variables by address, if there is a symbol table
+	Itabs     map[uint64]*Type // types of the itabs that the linker made
+	ItabRange Region           // where these are
+	BuildID   Static           // the note, if it is there
+	Note      []byte           // its bytes
 
 	module []byte
 	desc   *descriptors
