@@ -143,6 +143,9 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 		Kind: "schedule", Hash: fmt.Sprintf("%016x", t.header.Hash), Strategy: c.strategy, Seed: c.seed, Decisions: int(t.header.Decisions),
 	}
 	t.tellEarly(f)
+	if c.first {
+		f.Notes = append(f.Notes, "in the first execution of a process: in later ones what is initialised lazily is there already")
+	}
 	if c.reduced != nil {
 		f.Witness.Switches, f.Witness.Found = &c.reduced.left, c.reduced.found
 	}
@@ -159,7 +162,7 @@ func (s *Session) record(f *finding.Finding, c candidate) {
 		Version: replay.Version, Package: s.program.Package, Test: s.test, Dir: s.program.Dir, Engine: s.program.Engine, Release: s.program.Release, Tags: s.program.Tags,
 		Kind: string(f.Kind), Fingerprint: f.Fingerprint, Title: f.Title,
 		Seed: c.seed, Execution: c.execution, Strategy: c.strategy, Wall: s.opts.Wall.UnixNano(),
-		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace, Fresh: s.fresh != "",
+		MaxSteps: s.opts.MaxSteps, Short: s.opts.Short, NoRace: s.opts.NoRace, Fresh: s.isFresh(c),
 		Hash: w.Hash, Decisions: c.decisions,
 	}
 	if token, ok := file.Token(); ok {

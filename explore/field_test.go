@@ -21,6 +21,7 @@ var field = map[string]struct {
 }{
 	"TestStateFails":   {kinds: []finding.Kind{finding.Failure}},
 	"TestFirstPanics":  {kinds: []finding.Kind{finding.Panic}},
+	"TestFirstUse":     {kinds: []finding.Kind{finding.Race, finding.Lost}},
 	"TestAlwaysPanics": {reason: "fails without exploration too: panic: always"},
 
 	"TestExitSometimes": {kinds: []finding.Kind{finding.Panic}},
@@ -41,6 +42,21 @@ var field = map[string]struct {
 	"TestFiles":              {uncontrolled: []string{"files"}},
 	"TestCollectorFinalizer": {uncontrolled: []string{"the garbage collector"}},
 	"TestCollectorWeak":      {uncontrolled: []string{"the garbage collector"}},
+}
+
+// TestFirstUseRepeats replays races that only the first execution of a process
+// has.
+func TestFirstUseRepeats(t *testing.T) {
+	p, _ := compile(t, "testdata/field")
+	for _, strategy := range []string{"auto", "dpor"} {
+		_, found := search(t, p, "TestFirstUse", explore.Options{Strategy: strategy, Replays: t.TempDir()}, 20)
+		if len(found) == 0 {
+			t.Errorf("%s found nothing", strategy)
+		}
+		for _, f := range found {
+			repeats(t, p, f, 3)
+		}
+	}
 }
 
 // TestNative explores tests of a package that calls C.

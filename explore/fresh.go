@@ -32,6 +32,9 @@ func (s *Session) turnFresh(why string) bool {
 	return true
 }
 
+// isFresh reports whether c is repeated without a warm-up.
+func (s *Session) isFresh(c candidate) bool { return s.fresh != "" || c.first }
+
 // loneFresh is how many executions in processes of their own are made of a
 // test that has one goroutine.
 const loneFresh = 10

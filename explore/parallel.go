@@ -128,7 +128,7 @@ func (s *Session) divide(ctx context.Context, last uint64, until time.Time) erro
 		}
 	}
 	slices.Sort(s.rests)
-	slices.SortStableFunc(cands, func(a, b candidate) int { return int(int64(a.execution - b.execution)) })
+	slices.SortStableFunc(cands, earlier)
 	if ctx.Err() != nil {
 		s.salvage(ctx, cands)
 		return ctx.Err()

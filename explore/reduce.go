@@ -34,7 +34,7 @@ type reduced struct {
 // turn. It returns c and its findings if there is none, or if the smaller one
 // shows anything less there.
 func (s *Session) reduce(ctx context.Context, c candidate, list []finding.Finding) (candidate, []finding.Finding, error) {
-	if s.opts.whole || s.fresh != "" || !slices.ContainsFunc(list, func(f finding.Finding) bool { return !s.has(f) }) {
+	if s.opts.whole || s.isFresh(c) || !slices.ContainsFunc(list, func(f finding.Finding) bool { return !s.has(f) }) {
 		return c, list, nil
 	}
 	began := time.Now()

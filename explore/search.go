@@ -2,6 +2,7 @@ package explore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -25,14 +26,27 @@ type candidate struct {
 	decisions string
 	rec       wire.Record
 	of        finding.Kind // what is expected of a replay, where what is "any"
+	first     bool         // of the warm-up: it is repeated as the first execution of a process
 	reduced   *reduced     // how far the schedule has been made smaller, if it was tried
 }
 
 func candidateOf(r wire.Record) candidate {
 	return candidate{
-		what: r.Get("what"), key: r.GetUint("key"), execution: r.GetUint("execution"), seed: r.GetUint("seed"),
-		strategy: r.Get("strategy"), decisions: r.Get("decisions"), rec: r,
+		what: r.Get("what"), key: r.GetUint("key"), execution: max(r.GetUint("execution"), 1), seed: r.GetUint("seed"),
+		strategy: r.Get("strategy"), decisions: r.Get("decisions"), rec: r, first: r.GetUint("execution") == 0,
 	}
+}
+
+// earlier orders candidates by their executions. Those of a warm-up come last:
+// most show in other executions too.
+func earlier(a, b candidate) int {
+	if a.first != b.first {
+		if a.first {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Compare(a.execution, b.execution)
 }
 
 // held is a confirmed candidate whose verdict depends on the executions that
@@ -145,6 +159,7 @@ func (s *Session) process(ctx context.Context, last uint64, until time.Time) err
 			cands = append(cands, c)
 		}
 	}
+	slices.SortStableFunc(cands, earlier)
 	if s.fresh != "" && !job.Fresh {
 		cands = slices.DeleteFunc(cands, func(c candidate) bool { return stateful(c.what) })
 	}
@@ -230,6 +245,9 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 		s.keep(c)
 		return nil
 	}
+	if k := s.known[c.rec.GetUint("like")]; c.first && k != nil && k.confirmed {
+		return nil
+	}
 	k := s.known[c.key]
 	if k == nil {
 		k = new(known)
@@ -252,7 +270,7 @@ func (s *Session) try(ctx context.Context, c candidate) error {
 		return nil
 	}
 	if len(found) == 0 {
-		if k.tries == offers && !s.turnFresh("what came of one depended on those before it") {
+		if k.tries == offers && (c.first || !s.turnFresh("what came of one depended on those before it")) {
 			s.unrepeated++
 		}
 		return nil

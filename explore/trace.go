@@ -81,7 +81,7 @@ func hexList(s string) (list []uint64) {
 // replay runs the execution of c by its decisions in a fresh process.
 func (s *Session) replay(ctx context.Context, c candidate) (*trace, error) {
 	job := s.opts.job(wire.Replay, s.test)
-	job.Fresh = s.fresh != ""
+	job.Fresh = s.isFresh(c)
 	if !c.spins() {
 		return s.replayJob(ctx, job, c)
 	}
@@ -93,7 +93,7 @@ func (s *Session) replay(ctx context.Context, c candidate) (*trace, error) {
 		return t, err
 	}
 	job = s.opts.job(wire.Replay, s.test)
-	job.Fresh, job.Base, job.Again = s.fresh != "", t.end.GetUint("base"), t.end.GetUint("again")
+	job.Fresh, job.Base, job.Again = s.isFresh(c), t.end.GetUint("base"), t.end.GetUint("again")
 	drawn, err := s.replayJob(ctx, job, c)
 	if err == nil {
 		drawn.certain = t.end.Get("certain") == "true"

@@ -179,6 +179,9 @@ func (l *loop) open() error {
 	testlog.SetLogger(&l.files)
 
 	runtime.GOMAXPROCS(1)
+	for range settle { // whoever TestMain has started shall wait, not begin, when the first execution does
+		runtime.Gosched()
+	}
 	debug.SetGCPercent(-1) // collect between executions
 	debug.SetMemoryLimit(3 << 30)
 	return nil
@@ -206,6 +209,10 @@ func (l *loop) run(n, seed uint64) *config {
 	return &l.config
 }
 
+// settle is how often goroutines from before all executions have a turn before
+// the first one.
+const settle = 100
+
 // warmup is the execution before all others: what packages initialise lazily
 // must not differ between a search and its replay.
 func (l *loop) warmup() {
@@ -217,7 +224,27 @@ func (l *loop) warmup() {
 		l.config.maxTime = min(l.job.MaxTime, warmupTime)
 		defer func() { l.config.maxTime = l.job.MaxTime }()
 	}
-	l.first(l.run(0, 1))
+	c := l.run(0, 1)
+	l.first(c)
+	if l.job.Mode == wire.Search && l.job.Race && !l.job.Oracle {
+		l.firstUse(c)
+	}
+}
+
+// firstUse offers the races of the warm-up. What only the first use of a
+// package variable has shows in no execution after it.
+func (l *loop) firstUse(c *config) {
+	log := unsafe.Slice((*event.Event)(c.events), l.head.Events)
+	seen := map[uint64]bool{}
+	for _, r := range l.detector.Run(log) {
+		key := raceKey(log, r)
+		if seen[key] || len(seen) == offers {
+			continue
+		}
+		seen[key] = true
+		a, b := log[r.First].PC, log[r.Second].PC
+		l.candidate("race", hash(13, key, 0), wire.Record{}.Uint("a", min(a, b)).Uint("b", max(a, b)).Uint("like", key))
+	}
 }
 
 // warmupTime is how long the warm-up may take, in ns. Tests that take longer
