@@ -24,6 +24,7 @@ type Target struct {
 	found gobinary.Variable // the heap of an image without symbols, once it was searched for
 
 	workers int // that read at a time; 0 means as many as there are CPUs, up to maxWorkers
+	flood   int // see copier.flood
 }
 
 // heap is what the runtime keeps of its spans (runtime/mheap.go). It may be

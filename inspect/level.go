@@ -268,6 +268,11 @@ func (k *worker) small(list []mapItem) {
 func (k *worker) large(m mapItem) {
 	s := k.w.known[m.shape]
 	now := Map{Addr: m.addr, Type: s.t}
+	k.sink = func(p piece) {
+		k.found = append(k.found[:0], p)
+		k.entries(m.path, s, k.found)
+	}
+	defer func() { k.sink = nil }()
 	var pieces []piece
 	if s.swiss != nil {
 		pieces = k.readSwiss(s.swiss, &now)

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"hash/maphash"
 	"math"
 	"math/bits"
 	"slices"
@@ -27,7 +28,9 @@ type section struct {
 	n       int
 	places  uint64 // of a table in the directory
 	what    role
-	changed bool // while the map was copied
+	changed bool   // while the map was copied
+	flowed  bool   // it was looked at and not kept
+	sum     uint64 // of what was there, if so
 }
 
 // role is what a section of a map is.
@@ -53,6 +56,9 @@ type copying struct {
 	one     bool     // a Swiss map without tables
 	ok      bool     // the parts agree
 	left    bool     // it is larger than wanted, and was left
+	bad     bool     // some parts do not agree
+	flows   bool     // the last stage was looked at and not kept; what is to be copied next begins at upto
+	upto    int
 }
 
 // start makes r ready to read the map at addr.
@@ -69,6 +75,10 @@ type copier struct {
 	second []byte  // what is there when it is copied again
 	live   []int
 	single [1]copying
+	sink   func(piece) // if not nil, gets groups or buckets of large maps, which are not kept then
+	flood  int         // up to how many bytes are kept, if so; 0 means floodBytes
+	window batch
+	seed   maphash.Seed
 	pieces []piece // of the map that readSwiss or readClassic has read, with its header
 	gone   bool    // the process has exited
 }
@@ -96,7 +106,10 @@ func (c *copier) copy(list []copying, most int) {
 		rest := c.live[:0]
 		for _, i := range c.live {
 			r, from := &list[i], len(c.parts)
-			more := c.step(r)
+			if r.flows {
+				from = r.upto
+			}
+			more := c.step(r, from)
 			if r.size > most {
 				r.ok, r.left, more = false, true, false
 			}
@@ -104,11 +117,22 @@ func (c *copier) copy(list []copying, most int) {
 				c.parts = c.parts[:from]
 				continue
 			}
+			if r.flows = c.sink != nil && len(list) == 1 && (stage == 3 || stage > 0 && r.classic != nil) && r.size > cmp.Or(c.flood, floodBytes); r.flows {
+				c.divide(r, from)
+				r.upto = len(c.parts)
+			}
 			r.stages = append(r.stages, [2]int{from, len(c.parts)})
+			rest = append(rest, i)
+			if r.flows {
+				if !c.flow(r, from, r.upto, false) {
+					c.gone = true
+					return
+				}
+				continue
+			}
 			for n := from; n < len(c.parts); n++ {
 				b.want = append(b.want, extent{c.parts[n].addr, c.parts[n].n, n})
 			}
-			rest = append(rest, i)
 		}
 		c.live = rest
 		slices.SortFunc(b.want, func(a, b extent) int { return cmp.Compare(a.addr, b.addr) })
@@ -135,6 +159,10 @@ func (c *copier) copy(list []copying, most int) {
 	}
 	for i := range list {
 		for _, s := range list[i].stages {
+			if !c.t.steady() && s[0] < s[1] && c.parts[s[0]].flowed && !c.flow(&list[i], s[0], s[1], true) {
+				c.gone = true
+				return
+			}
 			for _, p := range c.parts[s[0]:s[1]] {
 				list[i].ok = list[i].ok && !p.changed
 			}
@@ -158,13 +186,13 @@ func (c *copier) got(r *copying, stage int) []section {
 }
 
 // step looks at what the last stage has copied of a map, and says what is to be
-// copied next. It returns false if that is nothing: r.ok says whether all of it
-// agrees.
-func (c *copier) step(r *copying) bool {
+// copied next: parts from first on. It returns false if that is nothing: r.ok says
+// whether all of it agrees.
+func (c *copier) step(r *copying, first int) bool {
 	stage := len(r.stages)
 	if stage > 0 {
 		for _, p := range c.got(r, stage-1) {
-			if p.data == nil {
+			if p.data == nil && !p.flowed {
 				return false
 			}
 		}
@@ -172,7 +200,7 @@ func (c *copier) step(r *copying) bool {
 	if r.swiss != nil {
 		return c.stepSwiss(r, r.swiss, stage)
 	}
-	return c.stepClassic(r, r.classic, stage)
+	return c.stepClassic(r, r.classic, stage, first)
 }
 
 // stepSwiss copies the header, then the only group, or the directory, the tables
@@ -234,15 +262,20 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 		}
 		return true
 	}
-	tables, groups := c.got(r, 2), c.got(r, 3)
-	r.ok = !m.Writing
-	for i := range groups {
-		before := r.full
-		r.count(groups[i].data)
-		r.ok = r.ok && r.full-before == u16(tables[i].data, s.tUsed)
+	for i := range c.got(r, 3) {
+		if p := &c.got(r, 3)[i]; !p.flowed {
+			c.table(r, i, p.data)
+		}
 	}
-	r.ok = r.ok && r.full == m.Entries
+	r.ok = !m.Writing && !r.bad && r.full == m.Entries
 	return false
+}
+
+// table looks at the groups of table i.
+func (c *copier) table(r *copying, i int, groups []byte) {
+	before := r.full
+	r.count(groups)
+	r.bad = r.bad || r.full-before != u16(c.got(r, 2)[i].data, r.swiss.tUsed)
 }
 
 // count counts the slots of groups.
@@ -267,7 +300,7 @@ func control(c []byte) (full, deleted uint64) {
 
 // stepClassic copies the header, then the buckets and those that growth has not
 // moved yet, and then overflow buckets, the next of each chain at a time.
-func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
+func (c *copier) stepClassic(r *copying, s *classic, stage, first int) bool {
 	m := &r.now
 	if stage == 0 {
 		return c.want(r, m.Addr, uint64(s.size), roleBody)
@@ -306,46 +339,52 @@ func (c *copier) stepClassic(r *copying, s *classic, stage int) bool {
 		return c.buckets(r, old, n, roleOld)
 	}
 	from, to := r.stages[stage-1][0], r.stages[stage-1][1]
-	all := len(c.parts)
 	for i := from; i < to; i++ {
-		p := c.parts[i]
-		if p.what == roleMore || p.what == roleList {
-			if !c.more(r, &p) {
-				return false
-			}
+		if p := c.parts[i]; !p.flowed && !c.chains(r, p, p.data) {
+			return false
+		}
+	}
+	if len(c.parts) > first {
+		return !r.bad
+	}
+	r.ok = !r.bad && r.full == m.Entries && !m.Writing
+	return false
+}
+
+// chains looks at buckets, whose bytes are data, and wants those that overflow
+// from them.
+func (c *copier) chains(r *copying, p section, data []byte) bool {
+	if p.what == roleMore || p.what == roleList {
+		return c.more(r, p.what, data)
+	}
+	s, m := r.classic, &r.now
+	lo, hi := c.beside(r, p.what)
+	b := uint(u8(c.got(r, 0)[0].data, s.b))
+	for off := int64(0); off+s.bucket <= int64(len(data)); off += s.bucket {
+		bucket := data[off : off+s.bucket]
+		if first := bucket[s.tophash]; first < evacuatedX || first >= minTopHash {
+			r.full += topHashes(bucket[s.tophash : s.tophash+groupSlots])
+		}
+		next := u64(bucket, s.overflow)
+		if next == 0 {
 			continue
 		}
-		lo, hi := c.beside(r, p.what)
-		for off := int64(0); off+s.bucket <= int64(len(p.data)); off += s.bucket {
-			bucket := p.data[off : off+s.bucket]
-			if first := bucket[s.tophash]; first < evacuatedX || first >= minTopHash {
-				r.full += topHashes(bucket[s.tophash : s.tophash+groupSlots])
-			}
-			next := u64(bucket, s.overflow)
-			if next == 0 {
-				continue
-			}
-			if r.extra++; r.extra > 2<<b+1<<16 || !c.want(r, next, uint64(s.bucket), p.what) {
-				return false // a ring, or worse: torn
-			}
-			used := uint64(0)
-			if next < lo || next >= hi { // not one of those that are allocated with the buckets
-				used = c.t.heap.size(next, uint64(s.bucket))
-			}
-			m.Bytes += used
-			if p.what == roleOld {
-				m.Old += used
-			} else {
-				m.Slots += groupSlots
-				m.Overflow += used
-			}
+		if r.extra++; r.extra > 2<<b+1<<16 || !c.want(r, next, uint64(s.bucket), p.what) {
+			return false // a ring, or worse: torn
+		}
+		used := uint64(0)
+		if next < lo || next >= hi { // not one of those that are allocated with the buckets
+			used = c.t.heap.size(next, uint64(s.bucket))
+		}
+		m.Bytes += used
+		if p.what == roleOld {
+			m.Old += used
+		} else {
+			m.Slots += groupSlots
+			m.Overflow += used
 		}
 	}
-	if len(c.parts) > all {
-		return true
-	}
-	r.ok = r.full == m.Entries && !m.Writing
-	return false
+	return true
 }
 
 // buckets wants n buckets at addr.
@@ -366,9 +405,9 @@ func (c *copier) buckets(r *copying, addr, n uint64, what role) bool {
 
 // more counts what a classic map keeps besides its buckets: slices with all
 // overflow buckets, if those have no pointers (runtime/map.go, mapextra).
-func (c *copier) more(r *copying, p *section) bool {
-	if p.what == roleList {
-		list, n := u64(p.data, 0), u64(p.data, 16)
+func (c *copier) more(r *copying, what role, data []byte) bool {
+	if what == roleList {
+		list, n := u64(data, 0), u64(data, 16)
 		if list != 0 {
 			r.now.Bytes += c.t.heap.size(list, 8*min(n, 1<<maxB))
 		}
@@ -376,7 +415,7 @@ func (c *copier) more(r *copying, p *section) bool {
 	}
 	const slice = 24
 	for _, off := range r.classic.lists {
-		if at := u64(p.data, off); at != 0 {
+		if at := u64(data, off); at != 0 {
 			r.now.Bytes += c.t.heap.size(at, slice)
 			if !c.want(r, at, slice, roleList) {
 				return false

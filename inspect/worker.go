@@ -98,7 +98,7 @@ type boxed struct {
 
 func newWorker(w *walk) *worker {
 	return &worker{
-		copier: copier{t: w.t}, w: w, plans: map[*gobinary.Type]*plan{}, ways: map[way]*leads{}, boxes: map[box]*boxed{},
+		copier: copier{t: w.t, flood: w.t.flood}, w: w, plans: map[*gobinary.Type]*plan{}, ways: map[way]*leads{}, boxes: map[box]*boxed{},
 		itabs: map[uint64]*gobinary.Type{}, groups: map[groupKey]*Group{},
 	}
 }
