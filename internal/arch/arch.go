@@ -100,9 +100,9 @@ var arrows = []arrow{
 var sources = []string{"vet", "explore", "inspect", "tracer", "blame", "history", "consistency", "target", "canary", "freshmap", "lab", "finding"}
 
 // reporters are the only packages that may import report, besides itself:
-// those that show findings, and the page of the lab, which draws its timelines
-// as the report does.
-var reporters = []string{"report", "hunt", "internal/cli", "internal/labpage"}
+// those that show findings, and the pages of the lab and of maps, which look as
+// the report does and draw their timelines as it does.
+var reporters = []string{"report", "hunt", "internal/cli", "internal/labpage", "internal/mappage"}
 
 // guests run inside the program under test as well.
 var guests = []string{"explore/event", "explore/strategy", "explore/detect", "explore/dpor"}

@@ -33,6 +33,7 @@ func newInspect(s *session) *cobra.Command {
 	var (
 		from              source
 		order, format, at string
+		output            string
 		top               int
 		look              inspect.Look
 		watch             watching
@@ -63,8 +64,11 @@ they may be secrets; --show-values shows them.`,
 			if !ok {
 				return fmt.Errorf("cannot sort by %q, want one of %s", order, strings.Join(orders, ", "))
 			}
-			if format != "text" && format != "json" {
-				return fmt.Errorf("unknown format %q, want text or json", format)
+			if format != "text" && format != "json" && format != "html" {
+				return fmt.Errorf("unknown format %q, want text, json or html", format)
+			}
+			if output != "" && format != "html" {
+				return errors.New("--output is for --format html")
 			}
 			if err := watch.check(cmd.Flags()); err != nil {
 				return err
@@ -90,16 +94,21 @@ they may be secrets; --show-values shows them.`,
 			if watch.on && from.stop > 0 {
 				return errors.New("--stop is not for --watch, which would stop the process again and again")
 			}
+			addr, err := address(at)
+			if err != nil {
+				return err
+			}
+			watch.top = top
+			if format == "html" {
+				p := paging{file: output, watch: &watch, by: by}
+				return p.write(cmd, t, owner, addr)
+			}
 			if watch.on {
-				addr, err := address(at)
-				if err != nil {
-					return err
-				}
-				watch.top = top
-				return watch.watch(cmd, t, owner, addr, format)
+				_, err := watch.watch(cmd, t, owner, addr, format)
+				return err
 			}
 			if owner != "" || at != "" {
-				return inspectOne(cmd.OutOrStdout(), t, owner, at, look, format)
+				return inspectOne(cmd.OutOrStdout(), t, owner, addr, look, format)
 			}
 			c, err := t.Census()
 			if err != nil {
@@ -122,17 +131,14 @@ they may be secrets; --show-values shows them.`,
 	f.IntVar(&look.Entries, "entries", 10, "of one map, how many entries are shown; -1 means all")
 	f.BoolVar(&look.Values, "show-values", false, "show what is in strings and byte slices")
 	f.IntVar(&look.Depth, "depth", 1, "how many pointers are followed from an entry")
-	f.StringVar(&format, "format", "text", "what is written to standard output: text or json")
+	f.StringVar(&format, "format", "text", "what is written to standard output: text, json or html")
+	f.StringVarP(&output, "output", "o", "", "`file` that the page of --format html is written to, instead of standard output")
 	cmd.AddCommand(newResidue(s), newSnapshot(), newDiff())
 	return cmd
 }
 
 // inspectOne shows one map.
-func inspectOne(out io.Writer, t *inspect.Target, owner, at string, look inspect.Look, format string) error {
-	addr, err := address(at)
-	if err != nil {
-		return err
-	}
+func inspectOne(out io.Writer, t *inspect.Target, owner string, addr uint64, look inspect.Look, format string) error {
 	d, err := t.At(owner, addr, look)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.Name, err)

@@ -134,6 +134,7 @@ type looker struct {
 	t      *inspect.Target
 	gauge  *inspect.Gauge // of one map; nil for a census
 	before *sight
+	census *inspect.Census // the last one
 	owners map[[2]string]ownerSight
 }
 
@@ -194,6 +195,7 @@ func (l *looker) all(s *sight) error {
 	if err != nil {
 		return err
 	}
+	l.census = c
 	t := &c.Total
 	s.Maps, s.Entries, s.Slots, s.Tombstones, s.Bytes, s.Waste = t.Maps, t.Entries, t.Slots, t.Tombstones, t.Bytes, t.Waste
 	s.Growing, s.Torn, s.Heap = t.Growing, c.Torn, c.Heap
@@ -300,13 +302,17 @@ func (w *watching) keep(s *sight) {
 	w.series = append(w.series, s)
 }
 
-// watch shows maps until it is interrupted.
-func (w *watching) watch(cmd *cobra.Command, t *inspect.Target, owner string, addr uint64, format string) error {
+// watch shows maps until it is interrupted, and returns the last census, nil of
+// one map. For a page it shows them on standard error.
+func (w *watching) watch(cmd *cobra.Command, t *inspect.Target, owner string, addr uint64, format string) (*inspect.Census, error) {
 	l, err := newLooker(t, owner, addr)
 	if err != nil {
-		return fmt.Errorf("%s: %w", t.Name, err)
+		return nil, fmt.Errorf("%s: %w", t.Name, err)
 	}
 	out := cmd.OutOrStdout()
+	if format == "html" {
+		out = cmd.ErrOrStderr()
+	}
 	show := func(s *sight) error { return writeSight(out, s) }
 	done := func() {}
 	ctx := cmd.Context()
@@ -327,13 +333,13 @@ func (w *watching) watch(cmd *cobra.Command, t *inspect.Target, owner string, ad
 	ended, err := w.run(ctx, l, show)
 	done()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stderr := cmd.ErrOrStderr()
 	if ended != "" {
 		fmt.Fprintln(stderr, ended)
 	}
-	return w.summary(stderr)
+	return l.census, w.summary(stderr)
 }
 
 // writeSight prints a look as one line.
