@@ -24,6 +24,8 @@ type Detail struct {
 	// of their slots have an entry. With a good hash most have about the same.
 	Full []int
 
+	Spread *Spread // nil of a map with more than MaxSlots slots
+
 	// Of slots without an entry, how many still have bytes that are not zero
 	// where the key and the element were: what was deleted can be read there.
 	KeysLeft  int
@@ -81,6 +83,11 @@ func (w *walk) detail(f *found, look Look) (*Detail, error) {
 		}
 	}
 	w.slots(d, s, pieces, look)
+	if d.Slots <= MaxSlots {
+		parts := &Snapshot{Classic: d.Classic, Growing: d.Growing, shape: s, pieces: w.pieces}
+		parts.divide(&d.Map)
+		d.Spread = w.spreadOf(parts)
+	}
 	return d, nil
 }
 

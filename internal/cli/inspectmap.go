@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/ghostread/ghostread/inspect"
@@ -41,6 +42,9 @@ func writeDetail(out io.Writer, t *inspect.Target, d *inspect.Detail, look inspe
 		}
 	}
 	b.WriteString("\n")
+	if d.Spread != nil && d.Entries > 0 {
+		writeSpread(&b, d)
+	}
 	if d.KeysLeft+d.ElemsLeft > 0 {
 		fmt.Fprintf(&b, "left behind: in slots without an entry %s and %s can still be read\n",
 			inspect.Plural(uint64(d.KeysLeft), "key"), inspect.Plural(uint64(d.ElemsLeft), "element"))
@@ -80,4 +84,21 @@ func writeShape(b *strings.Builder, d *inspect.Detail) {
 			fmt.Fprintf(b, "  and %s more\n", inspect.Plural(uint64(more), "table"))
 		}
 	}
+}
+
+// writeSpread prints what look-ups cost and how good the hash is.
+func writeSpread(b *strings.Builder, d *inspect.Detail) {
+	s := d.Spread
+	if d.Classic {
+		b.WriteString("overflow buckets:")
+		for n, count := range s.Chains {
+			if count > 0 {
+				fmt.Fprintf(b, "  %d in %s", n, inspect.Plural(uint64(count), "chain"))
+			}
+		}
+		fmt.Fprintf(b, "\na look-up looks at %.2f buckets if the key is there, at %.2f if not, at %d at most", s.Hit, s.Miss, s.WorstMiss)
+	} else {
+		fmt.Fprintf(b, "a look-up looks at %.2f groups if the key is not there, at %d at most; of the entries, %.0f %% at least are in the first group", s.Miss, s.WorstMiss, math.Floor(100*s.Home))
+	}
+	fmt.Fprintf(b, "\n%s\n", s.Verdict())
 }

@@ -3,13 +3,14 @@
 // of event e are the numbers e<<48 | 0xA5<<40 | i, their elements the same with
 // 0x5E: the test knows what to look for.
 //
-// Arguments name events; without any, all of them happen but for "drop large".
+// Arguments name events; without any, those happen that need not be asked for.
 package main
 
 import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -64,6 +65,9 @@ var (
 	secrets    map[string]string
 	vault      map[[32]byte]int
 	live       string
+	large      map[uint64]uint64
+	nans       map[float64]int
+	nanKeys    map[interface{}]int
 )
 
 var events = []struct {
@@ -128,7 +132,22 @@ var events = []struct {
 		delete(vault, k)
 	}},
 	{"drop large", func(e int) { fill(make(map[uint64]uint64, 20_000), e, 20_000) }},
+	{"keep large", func(e int) { large = fill(map[uint64]uint64{}, e, 20_000) }},
+	{"nan", func(int) {
+		nans, nanKeys = map[float64]int{1: 1}, map[interface{}]int{"a": 1, 2.0: 2}
+		for i := 0; i < 3; i++ {
+			nans[math.NaN()] = i
+		}
+		nanKeys[float32(math.NaN())] = 1
+		nanKeys[pair{1, math.NaN()}] = 2
+	}},
 }
+
+// pair is equal to itself unless one of its fields is not.
+type pair struct{ x, y float64 }
+
+// asked are events that happen only if they are named.
+var asked = map[string]bool{"drop large": true, "keep large": true, "nan": true}
 
 // scrub overwrites the stack below its caller.
 //
@@ -144,7 +163,7 @@ func scrub() byte {
 func main() {
 	debug.SetGCPercent(-1)
 	for i, e := range events {
-		want := len(os.Args) < 2 && e.name != "drop large"
+		want := len(os.Args) < 2 && !asked[e.name]
 		for _, name := range os.Args[1:] {
 			want = want || name == e.name
 		}
@@ -160,5 +179,5 @@ func main() {
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 	runtime.KeepAlive(deleted)
-	fmt.Println(len(deleted), len(deletedFew), len(deletedStr), len(emptied), len(sparse), len(dense), len(grown), len(wiped), len(clean), len(secrets), len(vault), live)
+	fmt.Println(len(deleted), len(deletedFew), len(deletedStr), len(emptied), len(sparse), len(dense), len(grown), len(wiped), len(clean), len(secrets), len(vault), live, len(large), len(nans), len(nanKeys))
 }
