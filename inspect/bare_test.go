@@ -1,9 +1,12 @@
 package inspect
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -117,6 +120,69 @@ func TestBare(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOtherLayout runs a program without DWARF that says it is of another
+// release: with the layouts of the same minor version it is read, if all spans
+// make sense; with those of another one it is refused.
+func TestOtherLayout(t *testing.T) {
+	version := runtime.Version()
+	if len(version) != len("go1.26.8") {
+		t.Skipf("needs a test by a release with a patch of one digit, not %s", version)
+	}
+	text, err := os.ReadFile(build(t, "", nil, "-ldflags=-s -w"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ version, note, refused string }{
+		{version[:len(version)-1] + "9", "verified against this memory", ""}, {"go1.25.9", "", "--exe"}, {"go1.22.9", "", "--exe"},
+	} {
+		exe := filepath.Join(t.TempDir(), "other")
+		if err := os.WriteFile(exe, bytes.ReplaceAll(text, []byte(version), []byte(tt.version)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		pid, _ := start(t, exe)
+		target, err := Attach(pid, "")
+		var c *Census
+		if err == nil {
+			c, err = target.Census()
+		}
+		switch {
+		case tt.refused != "":
+			if err == nil || !strings.Contains(err.Error(), tt.refused) {
+				t.Errorf("%s that is %s: got %v, want a refusal", version, tt.version, err)
+			}
+			t.Log(err)
+		case err != nil:
+			t.Errorf("%s: %v", tt.version, err)
+		case target.verify([]uint64{target.heap.spans[0].base, target.heap.spans[1].base, target.heap.spans[1].base + 8}) == nil:
+			t.Error("what is on the heap was taken for spans")
+		case !strings.Contains(strings.Join(c.Notes, " "), tt.note) || c.Total.Entries < 50_000:
+			t.Errorf("%s: got %d entries and notes %q", tt.version, c.Total.Entries, c.Notes)
+		}
+	}
+}
+
+// TestCgo finds the maps of a program that the C linker has linked, with DWARF
+// and without.
+func TestCgo(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("gcc is not here")
+	}
+	for _, flags := range []string{"-ldflags=-linkmode=external", "-ldflags=-linkmode=external -s -w"} {
+		pid, _ := start(t, build(t, "", []string{"CGO_ENABLED=1"}, "-tags=cgo_planted", flags))
+		target, err := Attach(pid, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := target.Census()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Total.Maps < 80 || c.Total.Entries < 56_000 || (target.Image.Bare == nil) != (c.Groups[0].Owner == "main.shrunk") {
+			t.Errorf("%s: got %d maps with %d entries, first %s", flags, c.Total.Maps, c.Total.Entries, c.Groups[0].Owner)
+		}
 	}
 }
 
