@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -74,6 +75,9 @@ const (
 // newFunctions reads where the tables are; nil and the reason if a field is
 // missing.
 func newFunctions(t *Target) (*functions, error) {
+	if t.Image.Bare != nil {
+		return nil, errors.New("without DWARF nothing says where the locals of functions are")
+	}
 	f := &functions{t: t, known: map[uint64]*function{}, link: t.Image.Machine == elf.EM_AARCH64}
 	l := t.layout("runtime._func")
 	f.fields = funcFields{
