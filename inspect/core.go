@@ -133,7 +133,7 @@ func (c *core) missing() (list []string) {
 		list = append(list, c.truncated()+"; maps in the rest are not listed")
 	}
 	if c.spanless {
-		list = append(list, "the list of the heap's spans is not there: how much of the heap is in use is not known, bytes are without the rounding of the heap, and what closures and goroutine stacks lead to is not listed")
+		list = append(list, "the list of the heap's spans is not there: how much of the heap is in use is not known, bytes are without the rounding of the heap, and neither what closures lead to nor what no pointer leads to is listed")
 	}
 	if c.lent > 0 {
 		list = append(list, fmt.Sprintf("%s of read-only data, which the core does not have, were read from the executable", Bytes(c.lent)))

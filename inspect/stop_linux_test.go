@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -178,7 +179,7 @@ func TestStopRunning(t *testing.T) {
 			if n, c := find(target); n != 0 || c.Stacks.Running < 1 {
 				t.Errorf("not stopped: got a map with %d entries, %v", n, c.Stacks)
 			}
-			if err := target.AllowStop(10 * time.Second); err != nil {
+			if err := target.AllowStop(time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			n, c := find(target)
@@ -189,18 +190,18 @@ func TestStopRunning(t *testing.T) {
 				t.Errorf("stopped: got a map with %d entries, %v, %v %q, want 26", n, c.Stacks, c.Stops, c.Notes)
 			}
 			t.Logf("%v; %v", c.Stops, c.Stacks)
-			gcore, err := exec.LookPath("gcore")
-			if err != nil {
-				t.Skip("gdb's gcore is not installed")
-			}
-			if release != "" {
-				return // one core is enough
-			}
 			path := filepath.Join(t.TempDir(), "core")
-			if text, err := exec.Command(gcore, "-o", path, strconv.Itoa(pid)).CombinedOutput(); err != nil {
-				t.Skipf("gcore: %v\n%s", err, text)
+			if !target.hold(func() {
+				threads, err := target.raw.(still).threads()
+				if err != nil {
+					t.Fatal(err)
+				}
+				segments, notes := dump(t, pid, everything, threads...)
+				writeCore(t, path, elf.EM_X86_64, segments, notes, false)
+			}) {
+				t.Fatal(target.Notes())
 			}
-			it, err := OpenCore(path+"."+strconv.Itoa(pid), "")
+			it, err := OpenCore(path, "")
 			if err != nil {
 				t.Fatal(err)
 			}
