@@ -2,10 +2,10 @@ package suite
 
 import "github.com/ghostread/ghostread/finding"
 
-// categories are those of the studies of bugs in Go programs: first the
-// blocking ones.
+// categories are those of the studies of bugs in Go programs, first the blocking
+// ones, and livelock.
 var categories = []string{
-	"mutex", "RWMutex", "channel", "select", "WaitGroup", "Cond", "mixed",
+	"mutex", "RWMutex", "channel", "select", "WaitGroup", "Cond", "mixed", "livelock",
 	"map", "slice", "published too late", "loop and closure capture", "mixed atomic", "channel misuse", "testing misuse",
 }
 
@@ -62,6 +62,10 @@ var table = []program{
 	{"mixed", "TokenAndLock", deadlock},
 	{"mixed", "ReadLockAndReply", deadlock},
 
+	{"livelock", "GiveWay", livelock},
+	{"livelock", "ReadyNever", livelock},
+	{"livelock", "AfterYou", livelock},
+
 	{"map", "MapWrites", race},
 	{"map", "MapLen", race},
 	{"map", "MapRange", phantom},
@@ -117,6 +121,7 @@ var table = []program{
 var (
 	deadlock = []finding.Kind{finding.Deadlock}
 	leak     = []finding.Kind{finding.Leak}
+	livelock = []finding.Kind{finding.Livelock}
 	failure  = []finding.Kind{finding.Failure}
 	panics   = []finding.Kind{finding.Panic}
 	race     = []finding.Kind{finding.Race}
