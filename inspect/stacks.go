@@ -114,13 +114,18 @@ func (w *walk) stackRoots() error {
 		}
 		list = list[n:]
 		if len(list) == 0 || len(w.queue)+len(w.todo) > queueRoom {
-			slices.SortFunc(w.stacked, func(a, b region) int { return cmp.Compare(a.from, b.from) })
-			if err := w.run(); err != nil {
+			if err := s.run(); err != nil {
 				return err
 			}
 		}
 	}
 	return s.stop()
+}
+
+// run follows what was queued.
+func (s *stacks) run() error {
+	slices.SortFunc(s.w.stacked, func(a, b region) int { return cmp.Compare(a.from, b.from) })
+	return s.w.run()
 }
 
 func newStacks(w *walk) *stacks {
@@ -207,7 +212,7 @@ func (s *stacks) stop() error {
 	if err := s.w.spread(1, func(k *worker) { s.follow(k, list, texts, heads) }); err != nil {
 		return err
 	}
-	return s.w.run()
+	return s.run()
 }
 
 // layouts looks up fields of the runtime's structs.
@@ -410,7 +415,7 @@ func (s *stacks) follow(k *worker, list []*goroutine, texts, heads [][]byte) {
 		s.live(g)
 		for i := len(s.frames) - 1; i >= 0; i-- {
 			s.describe(s.frames[i].site)
-			s.variables(g, &s.frames[i], i == 0)
+			s.variables(g, &s.frames[i])
 		}
 		s.records(g)
 	}

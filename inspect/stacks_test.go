@@ -2,11 +2,17 @@ package inspect
 
 import (
 	"encoding/json"
+	"io"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // plain reports whether code is not optimized with these flags.
@@ -53,23 +59,7 @@ func TestStacks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, p := range want.Plants {
-				i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
-				switch {
-				case p.Vague && !plain(b.flags) && i < 0:
-				case p.Runs || p.Since > minor(t, b.release):
-				case p.Gone:
-					if i >= 0 {
-						t.Errorf("%s: %d maps are found, but it is dead", p.Owner, c.Groups[i].Maps)
-					}
-				case i < 0:
-					t.Errorf("%s %s is not found", p.Owner, p.Type)
-				default:
-					if g := c.Groups[i]; g.Maps != p.Maps || g.Entries != uint64(p.Entries) {
-						t.Errorf("%s: got %d maps with %d entries, want %d with %d", p.Owner, g.Maps, g.Entries, p.Maps, p.Entries)
-					}
-				}
-			}
+			checkStacks(t, c, &want, minor(t, b.release), plain(b.flags), false)
 			checkFrames(t, target, want.Stacks)
 			if t.Failed() {
 				for _, g := range c.Groups {
@@ -79,6 +69,119 @@ func TestStacks(t *testing.T) {
 			t.Logf("%+v", c.Stacks)
 		})
 	}
+}
+
+// checkStacks looks for the maps of a program that a release has built, with
+// those of goroutines that run or without.
+func checkStacks(t *testing.T, c *Census, want *stacked, release int, plain, running bool) {
+	t.Helper()
+	for _, p := range want.Plants {
+		i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
+		switch {
+		case p.Runs && !running || p.Since > release || p.Vague && !plain && i < 0:
+		case p.Gone:
+			if i >= 0 {
+				t.Errorf("%s: %d maps are found, but it is dead", p.Owner, c.Groups[i].Maps)
+			}
+		case i < 0:
+			t.Errorf("%s %s is not found", p.Owner, p.Type)
+		default:
+			if g := c.Groups[i]; g.Maps != p.Maps || g.Entries != uint64(p.Entries) {
+				t.Errorf("%s: got %d maps with %d entries, want %d with %d", p.Owner, g.Maps, g.Entries, p.Maps, p.Entries)
+			}
+		}
+	}
+}
+
+// TestStacksRunning looks at goroutines that run: in core files their places are
+// known, of arm64 too; in a process they are counted.
+func TestStacksRunning(t *testing.T) {
+	core := func(t *testing.T, exe string, command ...string) (pid int, want stacked, path func() string) {
+		t.Helper()
+		dir := t.TempDir()
+		cmd := exec.Command("sh", "-c", "ulimit -c unlimited; exec "+strings.Join(append(command, exe, "spins"), " "))
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOTRACEBACK=crash")
+		if _, err := cmd.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		if err := json.NewDecoder(out).Decode(&want); err != nil {
+			t.Fatal(err)
+		}
+		return cmd.Process.Pid, want, func() string {
+			go io.Copy(io.Discard, out)
+			if err := cmd.Process.Signal(syscall.SIGABRT); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Wait()
+			list, _ := filepath.Glob(filepath.Join(dir, "qemu_*.core"))
+			if len(list) != 1 {
+				t.Skipf("no core was written: %v", cmd.ProcessState)
+			}
+			return list[0]
+		}
+	}
+	t.Run("process", func(t *testing.T) {
+		exe := buildIn(t, "stacks", "", nil)
+		pid, want, _ := core(t, exe)
+		target, err := Attach(pid, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := target.Census()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for tries := 0; c.Stacks.Running == 0 && tries < 100; tries++ {
+			if c, err = target.Census(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkStacks(t, c, &want, minor(t, ""), false, false)
+		if c.Stacks.Running == 0 {
+			t.Errorf("a goroutine that runs is not counted: %v", c.Stacks)
+		}
+		t.Log(c.Stacks)
+		if err := target.AllowStop(10 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if c, err = target.Census(); err != nil {
+			t.Fatal(err)
+		}
+		checkStacks(t, c, &want, minor(t, ""), false, true)
+		t.Log(c.Stacks, target.Stops())
+		if c.Stacks.Running != 0 {
+			t.Errorf("a goroutine runs while the process is stopped: %v", c.Stacks)
+		}
+		if _, err := exec.LookPath("gcore"); err != nil {
+			t.Skip("gcore is not installed")
+		}
+		path := filepath.Join(t.TempDir(), "core")
+		if out, err := exec.Command("gcore", "-o", path, strconv.Itoa(pid)).CombinedOutput(); err != nil {
+			t.Skipf("gcore: %v\n%s", err, out)
+		}
+		c = censusOf(t, path+"."+strconv.Itoa(pid), exe)
+		checkStacks(t, c, &want, minor(t, ""), false, true)
+		t.Log(c.Stacks)
+	})
+	t.Run("arm64", func(t *testing.T) {
+		qemu, err := exec.LookPath("qemu-aarch64")
+		if err != nil {
+			t.Skip("qemu-aarch64 is not installed")
+		}
+		exe := buildIn(t, "stacks", "", []string{"GOARCH=arm64", "CGO_ENABLED=0"})
+		_, want, path := core(t, exe, qemu)
+		c := censusOf(t, path(), exe)
+		checkStacks(t, c, &want, minor(t, ""), false, false)
+		t.Log(c.Stacks)
+	})
 }
 
 // checkFrames compares the functions on all stacks with what the program's own

@@ -12,10 +12,11 @@ import (
 type frame struct {
 	site  *site
 	sp    uint64
-	base  uint64 // the stack pointer before the call
-	varp  uint64 // where its locals end
-	argp  uint64 // where its arguments begin
-	known bool   // which words are live is known
+	base  uint64     // the stack pointer before the call
+	varp  uint64     // where its locals end
+	argp  uint64     // where its arguments begin
+	known bool       // which words are live is known
+	regs  *registers // what registers had at its place; nil if it is a call, which keeps none
 }
 
 // siteKey is a place in the code. A return address stands for the call before
@@ -274,14 +275,14 @@ func injected(name string) bool {
 // is above that of the one before, so it ends.
 func (s *stacks) unwind(g *goroutine) {
 	s.frames = s.frames[:0]
-	pc, sp, lr, exact := g.pc, g.sp, g.lr, g.exact
+	pc, sp, lr, exact, regs := g.pc, g.sp, g.lr, g.exact, g.regs
 	for inner := true; ; inner = false {
 		x := s.site(pc, exact)
 		if x == nil {
 			s.Cut++
 			return
 		}
-		f := frame{site: x, sp: sp, known: x.live}
+		f := frame{site: x, sp: sp, known: x.live, regs: regs}
 		s.extent(&f)
 		if f.base > g.hi || f.base < sp || !s.f.link && f.base == sp {
 			s.Cut++
@@ -307,6 +308,10 @@ func (s *stacks) unwind(g *goroutine) {
 			s.Cut++
 			return
 		}
+		regs = nil
+		if x.fn.name == "runtime.asyncPreempt" && !exact {
+			regs = s.saved(g, sp)
+		}
 		pc, sp, lr, exact = ret, f.base, 0, injected(x.fn.name)
 		if exact && s.f.link {
 			// The link register was saved before the call was put there.
@@ -320,6 +325,27 @@ func (s *stacks) unwind(g *goroutine) {
 			}
 		}
 	}
+}
+
+// Registers that runtime.asyncPreempt saves, by DWARF number, -1 for what lies
+// between them (runtime/preempt_amd64.s and preempt_arm64.s, Go 1.20 to 1.27).
+var (
+	savedAMD64 = [...]int{0, 2, 1, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15}
+	savedARM64 = [...]int{-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 25, 26}
+)
+
+// saved returns the registers that runtime.asyncPreempt has saved at sp.
+func (s *stacks) saved(g *goroutine, sp uint64) *registers {
+	r, list := new(registers), savedAMD64[:]
+	if s.f.link {
+		list = savedARM64[:]
+	}
+	for i, number := range list {
+		if number >= 0 {
+			r.dwarf[number], _ = g.word(sp + 8*uint64(i))
+		}
+	}
+	return r
 }
 
 // stackObject is a variable in a frame whose address is taken.
@@ -384,9 +410,11 @@ func (s *stacks) live(g *goroutine) {
 		}
 	}
 	mark(u64(g.head, s.g.defers))
-	if g.regs != nil {
-		for _, v := range g.regs.dwarf {
-			mark(v)
+	for i := range s.frames {
+		if r := s.frames[i].regs; r != nil {
+			for _, v := range r.dwarf {
+				mark(v)
+			}
 		}
 	}
 	for len(todo) > 0 {
@@ -426,7 +454,7 @@ func (s *stacks) alive(f *frame, addr uint64) bool {
 }
 
 // variables walks from the variables of one frame.
-func (s *stacks) variables(g *goroutine, f *frame, inner bool) {
+func (s *stacks) variables(g *goroutine, f *frame) {
 	for i := range f.site.vars {
 		v := &f.site.vars[i]
 		if int64(len(s.value)) < v.size {
@@ -434,7 +462,7 @@ func (s *stacks) variables(g *goroutine, f *frame, inner bool) {
 		}
 		b := s.value[:v.size]
 		clear(b)
-		addr := s.gather(g, f, v, b, inner)
+		addr := s.gather(g, f, v, b)
 		if v.plan == nil {
 			if at := u64(b, 0); at != 0 {
 				s.closure(f.site.name, v.closure, at)
@@ -501,7 +529,7 @@ func (s *stacks) closure(function string, list []gobinary.Capture, at uint64) {
 // gather puts the parts of a variable together; words that are not live, or
 // have no place, stay 0. It returns the address of the variable if all of it
 // lies together in memory, else 0.
-func (s *stacks) gather(g *goroutine, f *frame, v *variable, b []byte, inner bool) (addr uint64) {
+func (s *stacks) gather(g *goroutine, f *frame, v *variable, b []byte) (addr uint64) {
 	at := int64(0)
 	for _, p := range v.places {
 		n := p.Size
@@ -512,9 +540,9 @@ func (s *stacks) gather(g *goroutine, f *frame, v *variable, b []byte, inner boo
 		at += n
 		switch p.Kind {
 		case gobinary.InRegister:
-			if inner && g.regs != nil && p.At < int64(len(g.regs.dwarf)) && n <= 8 {
+			if f.regs != nil && p.At < int64(len(f.regs.dwarf)) && n <= 8 {
 				for i := range part {
-					part[i] = byte(g.regs.dwarf[p.At] >> (8 * i))
+					part[i] = byte(f.regs.dwarf[p.At] >> (8 * i))
 				}
 			}
 		case gobinary.InFrame:

@@ -2,8 +2,8 @@
 // standard output which ones, and what its stacks are, and waits until its
 // standard input is closed.
 //
-// With the argument "spin" some goroutines run without a pause. With a number it
-// has that many goroutines more.
+// With the argument "spin" a goroutine runs without a pause, with "spins" two of
+// them by turns. With a number it has that many goroutines more.
 package main
 
 import (
@@ -250,9 +250,12 @@ func spinning() {
 }
 
 func main() {
-	spin := len(os.Args) > 1 && os.Args[1] == "spin"
-	more := 1000
-	if len(os.Args) > 1 && !spin {
+	spins, more := 0, 1000
+	if len(os.Args) > 1 && os.Args[1] == "spin" {
+		spins, more = 1, 50
+	} else if len(os.Args) > 1 && os.Args[1] == "spins" {
+		spins, more = 2, 50
+	} else if len(os.Args) > 1 {
 		more, _ = strconv.Atoi(os.Args[1])
 	}
 	lock.Lock()
@@ -273,7 +276,10 @@ func main() {
 	for i := 0; i < more; i++ {
 		go many()
 	}
-	if spin {
+	if spins > 1 {
+		runtime.GOMAXPROCS(1) // one runs, and another was stopped in the middle
+	}
+	for i := 0; i < spins; i++ {
 		go spinning()
 	}
 	time.Sleep(100 * time.Millisecond)
@@ -307,7 +313,7 @@ func main() {
 		{Owner: "main.blockedSend: (send)", Type: text, Entries: 24, Maps: 1},
 		{Owner: "main.small: m", Type: "map[int]int", Entries: 2, Maps: 1, Vague: true},
 		{Owner: "main.many: m", Type: text, Entries: more, Maps: more},
-		{Owner: "main.spinning: m", Type: text, Entries: 26, Maps: 1, Runs: true},
+		{Owner: "main.spinning: m", Type: text, Entries: 26 * spins, Maps: spins, Runs: true},
 	}
 	dump := make([]byte, 4<<20)
 	dump = dump[:runtime.Stack(dump, more <= 1000)]
