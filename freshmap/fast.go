@@ -85,31 +85,18 @@ func (m *Map[K, V]) loadString(key K) (value V, ok bool) {
 	}
 }
 
-// lockFast locks the stripe of a hash, or returns nil if that needs more.
-func (m *Map[K, V]) lockFast(root unsafe.Pointer, h uint64) (*stripe, block) {
-	b := blockUnder(root, h)
-	if b == nil {
-		return nil, nil
-	}
+// lockFast locks the stripe of a hash whose block was found under a root, or
+// returns nil if that needs more.
+func (m *Map[K, V]) lockFast(b block, h uint64) *stripe {
 	st := m.stripeOf(b, h)
-	st.lock()
+	if !st.tryLock() {
+		st.lockSlow()
+	}
 	if blockUnder(atomic.LoadPointer(&m.fast), h) != b || m.cow.Load() != 0 {
-		st.mu.Unlock()
-		return nil, nil
+		st.unlock(0)
+		return nil
 	}
-	return st, b
-}
-
-// findFast searches the home group of a word. It returns the slot and its bit
-// in a match, or no slot and the control word.
-func findFast(g *group, h, w uint64) (slot unsafe.Pointer, match, ctrl uint64) {
-	ctrl = atomic.LoadUint64(&g.ctrl)
-	for match = matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
-		if slot = fastSlotAt(g, match); atomic.LoadUint64((*uint64)(slot)) == w {
-			return slot, match, ctrl
-		}
-	}
-	return nil, 0, ctrl
+	return st
 }
 
 // storeFast stores if the key is in its home group, or absent and its home
@@ -117,55 +104,102 @@ func findFast(g *group, h, w uint64) (slot unsafe.Pointer, match, ctrl uint64) {
 func (m *Map[K, V]) storeFast(root unsafe.Pointer, key K, value V) bool {
 	w := wordOf(key)
 	h := mix(w, m.secret)
-	st, b := m.lockFast(root, h)
+	b := blockUnder(root, h)
+	if b == nil {
+		return false
+	}
+	st := m.lockFast(b, h)
 	if st == nil {
 		return false
 	}
 	g := fastGroupAt(b, homeOf(b, h))
-	slot, _, ctrl := findFast(g, h, w)
-	if slot != nil {
-		m.setValue(unsafe.Add(slot, fastKey), value)
-		st.mu.Unlock()
-		m.help()
-		return true
+	ctrl := atomic.LoadUint64(&g.ctrl)
+	for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
+		slot := fastSlotAt(g, match)
+		if atomic.LoadUint64((*uint64)(slot)) == w {
+			m.setFast(unsafe.Add(slot, fastKey), value)
+			st.unlock(0)
+			m.help()
+			return true
+		}
 	}
 	unused := free(ctrl)
 	if goesOn(ctrl, h) || unused == 0 {
-		st.mu.Unlock()
+		st.unlock(0)
 		return false
 	}
-	slot = fastSlotAt(g, unused)
-	m.setKey(slot, key, h, w)
-	m.setValue(unsafe.Add(slot, fastKey), value)
+	slot := fastSlotAt(g, unused)
+	if m.keys == keyWord {
+		atomic.StoreUint64((*uint64)(slot), w)
+	} else {
+		m.setKey(slot, key, h, w)
+	}
+	m.setFast(unsafe.Add(slot, fastKey), value)
 	atomic.StoreUint64(&g.ctrl, ctrl|tagOf(h)<<(uint(bits.TrailingZeros64(unused))&^7&63))
-	st.entries.Add(1)
-	st.mu.Unlock()
+	st.unlock(1)
 	m.help()
 	return true
 }
 
+// setFast is setValue without a call where the value is a word.
+func (m *Map[K, V]) setFast(cell unsafe.Pointer, value V) {
+	if m.values == valueWord && unsafe.Sizeof(value) == 8 {
+		atomic.StoreUint64((*uint64)(cell), *(*uint64)(unsafe.Pointer(&value)))
+	} else {
+		m.setValue(cell, value)
+	}
+}
+
 // deleteFast deletes if the key is in its home group, or absent and no entry
-// has passed that.
+// has passed that. It looks without a lock first, as Load does: a key that is
+// absent needs none.
 func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K) bool {
 	w := wordOf(key)
 	h := mix(w, m.secret)
-	st, b := m.lockFast(root, h)
-	if st == nil {
+	b := blockUnder(root, h)
+	if b == nil {
 		return false
 	}
 	g := fastGroupAt(b, homeOf(b, h))
-	slot, match, ctrl := findFast(g, h, w)
+	version := atomic.LoadUint64(&g.version)
+	ctrl := atomic.LoadUint64(&g.ctrl)
+	if slot, _ := findFast(g, ctrl, h, w); slot == nil {
+		return !goesOn(ctrl, h) && (matching(ctrl, tagOf(h)) == 0 || atomic.LoadUint64(&g.version) == version)
+	}
+	st := m.lockFast(b, h)
+	if st == nil {
+		return false
+	}
+	ctrl = atomic.LoadUint64(&g.ctrl)
+	slot, match := findFast(g, ctrl, h, w)
 	if slot == nil {
-		st.mu.Unlock()
+		st.unlock(0)
 		return !goesOn(ctrl, h)
 	}
-	index := slotOf(match)
-	m.vacate(place{g, index})
-	st.entries.Add(-1)
+	if m.pointers == 0 {
+		ctrl &^= 0xff << (uint(bits.TrailingZeros64(match)) &^ 7 & 63)
+		atomic.StoreUint64(&g.ctrl, ctrl)
+		atomic.StoreUint64(&g.version, g.version+1)
+		atomic.StoreUint64((*uint64)(slot), 0)
+		atomic.StoreUint64((*uint64)(unsafe.Add(slot, fastKey)), 0)
+	} else {
+		m.vacate(place{g, slotOf(match)})
+	}
 	m.thin(g, h, st)
-	st.mu.Unlock()
+	st.unlock(-1)
 	m.help()
 	return true
+}
+
+// findFast searches the home group of a word, whose control word it gets. It
+// returns the slot and its bit in a match, or no slot.
+func findFast(g *group, ctrl, h, w uint64) (slot unsafe.Pointer, match uint64) {
+	for match = matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
+		if slot = fastSlotAt(g, match); atomic.LoadUint64((*uint64)(slot)) == w {
+			return slot, match
+		}
+	}
+	return nil, 0
 }
 
 // moveFast copies the slots of a block into one of two that no reader can reach

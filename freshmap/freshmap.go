@@ -72,14 +72,6 @@ type Map[K comparable, V any] struct {
 	once   sync.Once
 }
 
-// A stripe is the lock of all keys whose hashes begin alike. Entries are
-// counted per stripe.
-type stripe struct {
-	mu      sync.Mutex
-	entries atomic.Int64
-	_       [64 - 16]byte
-}
-
 // New returns an empty map. It panics if an option is for keys of another
 // type.
 func New[K comparable, V any](opts ...Option) *Map[K, V] {
@@ -114,7 +106,7 @@ func (m *Map[K, V]) init() {
 			m.hashes = hashComparable
 		}
 		m.stripeBits = uint(min(max(bits.Len(uint(16*runtime.GOMAXPROCS(0)-1)), 4), 7))
-		m.stripes = make([]stripe, 1<<m.stripeBits)
+		m.stripes = newStripes(1 << m.stripeBits)
 		m.structure.Lock()
 		defer m.structure.Unlock()
 		m.install(m.emptyDirectory())
@@ -281,20 +273,21 @@ func (m *Map[K, V]) lock(h uint64) (*stripe, block) {
 			}
 			return st, b
 		}
-		st.mu.Unlock()
+		st.unlock(0)
 	}
 }
 
 func (m *Map[K, V]) stripeOf(b block, h uint64) *stripe {
-	round := roundOf(b)
-	return &m.stripes[h>>((64-m.stripeBits)&63)>>round<<round]
+	round := roundOf(b) & 63
+	index := h >> (-m.stripeBits & 63) >> round << round
+	return (*stripe)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(m.stripes)), uintptr(index)*unsafe.Sizeof(stripe{})))
 }
 
 // lockAll locks all stripes, without keeping any of them while it waits for one
 // whose holder takes long.
 func (m *Map[K, V]) lockAll() {
 	for first := 0; ; {
-		m.stripes[first].mu.Lock()
+		m.stripes[first].lock()
 		held := 0
 		for ; held < len(m.stripes); held++ {
 			if held != first && !m.stripes[held].lockSoon() {
@@ -306,40 +299,16 @@ func (m *Map[K, V]) lockAll() {
 		}
 		for i := range held {
 			if i != first {
-				m.stripes[i].mu.Unlock()
+				m.stripes[i].unlock(0)
 			}
 		}
-		m.stripes[first].mu.Unlock()
+		m.stripes[first].unlock(0)
 		first = held
 	}
 }
 
-// lock locks the stripe. Writers hold it for some tens of nanoseconds, so it looks
-// again a few times before it waits as a sync.Mutex does, which takes longer.
-func (s *stripe) lock() {
-	for range 100 {
-		if s.mu.TryLock() {
-			return
-		}
-	}
-	s.mu.Lock()
-}
-
-// lockSoon locks the stripe unless its holder takes longer than a write does.
-func (s *stripe) lockSoon() bool {
-	for i := range 100 {
-		if s.mu.TryLock() {
-			return true
-		}
-		if i > 10 {
-			runtime.Gosched()
-		}
-	}
-	return false
-}
-
 func (m *Map[K, V]) unlockAll() {
 	for i := range m.stripes {
-		m.stripes[i].mu.Unlock()
+		m.stripes[i].unlock(0)
 	}
 }

@@ -441,10 +441,10 @@ func (m *Map[K, V]) join(s *segment, held *stripe, atMost int) bool {
 	sibling := m.segmentOf(s.prefix ^ bit)
 	st := m.stripeOf(sibling.block, s.prefix^bit)
 	if st != held {
-		if !st.mu.TryLock() {
+		if !st.tryLock() {
 			return false
 		}
-		defer st.mu.Unlock()
+		defer st.unlock(0)
 		if m.segmentOf(s.prefix^bit) != sibling {
 			return false
 		}
@@ -518,10 +518,10 @@ func (m *Map[K, V]) sweep(f func(*segment, *stripe) (again bool)) {
 	m.enqueue(task{run: func() outcome {
 		s := m.segmentOf(at)
 		st := m.stripeOf(s.block, at)
-		if !st.mu.TryLock() {
+		if !st.tryLock() {
 			return hindered
 		}
-		defer st.mu.Unlock()
+		defer st.unlock(0)
 		if s = m.segmentOf(at); m.stripeOf(s.block, at) != st || f(s, st) {
 			return more
 		}
@@ -549,7 +549,8 @@ func (m *Map[K, V]) Clear() {
 	m.structure.Unlock()
 	m.retireAll(old)
 	for i := range m.stripes {
-		m.stripes[i].entries.Store(0)
+		st := &m.stripes[i]
+		st.state.Add(int64(-st.entries()) * stripeEntry)
 	}
 	m.unlockAll()
 	m.deliver()
@@ -589,9 +590,9 @@ func (m *Map[K, V]) Len() int {
 	if atomic.LoadPointer(&m.root) == nil {
 		return 0
 	}
-	n := int64(0)
+	n := 0
 	for i := range m.stripes {
-		n += m.stripes[i].entries.Load()
+		n += m.stripes[i].entries()
 	}
-	return int(max(n, 0))
+	return max(n, 0)
 }

@@ -120,7 +120,7 @@ func (m *Map[K, V]) hashOfKey(slot unsafe.Pointer, key K) uint64 {
 // copyLocked is copyEntries for the segment of a hash, with its stripe held.
 func (m *Map[K, V]) copyLocked(to []entry[K, V], h uint64) ([]entry[K, V], *segment, bool) {
 	st, _ := m.lock(h)
-	defer st.mu.Unlock()
+	defer st.unlock(0)
 	s := m.segmentOf(h)
 	to, whole := m.copyEntries(to, s, h)
 	return to, s, whole

@@ -19,22 +19,29 @@ const (
 // A grip is a key whose stripe is locked.
 type grip[K comparable, V any] struct {
 	m      *Map[K, V]
-	stripe *stripe
+	stripe *stripe // nil if the key is absent and it was not to be added
 	block  block
 	key    K
 	h, w   uint64
 	at     place // group nil if the key is absent
+	more   int   // entries, than there were
 	grown  bool  // a segment was replaced to make room
 }
 
 // hold locks the stripe of a key and looks the key up. If the key is absent and
-// is to be added, there is room for it.
+// is to be added, there is room for it; if it is not to be added, nothing is
+// locked.
 func (m *Map[K, V]) hold(key K, adding bool) (g grip[K, V]) {
 	if atomic.LoadPointer(&m.root) == nil {
 		m.init()
 	}
 	g.m, g.key = m, key
 	g.h, g.w = m.hash(key)
+	if !adding {
+		if _, ok, sure := m.lookUp(nil, m.blockOf(g.h), key, g.h, g.w); sure && !ok {
+			return g
+		}
+	}
 	for {
 		g.stripe, g.block = m.lock(g.h)
 		g.at = m.find(g.block, key, g.h, g.w)
@@ -42,7 +49,7 @@ func (m *Map[K, V]) hold(key K, adding bool) (g grip[K, V]) {
 			return g
 		}
 		g.grown = true
-		g.stripe.mu.Unlock()
+		g.stripe.unlock(0)
 	}
 }
 
@@ -64,7 +71,7 @@ func (g *grip[K, V]) set(value V) {
 		return
 	}
 	g.m.insert(g.block, g.key, g.h, g.w, value)
-	g.stripe.entries.Add(1)
+	g.more++
 }
 
 func (g *grip[K, V]) remove() {
@@ -72,14 +79,17 @@ func (g *grip[K, V]) remove() {
 		return
 	}
 	g.m.remove(g.block, g.h, g.at)
-	g.stripe.entries.Add(-1)
+	g.more--
 	g.m.thin(g.at.group, g.h, g.stripe)
 }
 
 // release unlocks the stripe and gives migration work its share of the time,
 // unless the share has been a segment already.
 func (g *grip[K, V]) release() {
-	g.stripe.mu.Unlock()
+	if g.stripe == nil {
+		return
+	}
+	g.stripe.unlock(g.more)
 	if g.grown {
 		if !g.m.options.manual {
 			g.m.deliver()
@@ -152,8 +162,8 @@ func (m *Map[K, V]) LoadAndDelete(key K) (value V, loaded bool) {
 	return value, loaded
 }
 
-// Delete removes a key. Its slot is zeroed before Delete returns
-// (TestResidue).
+// Delete removes a key. The slot is zeroed before the Delete that has removed it
+// returns (TestResidue). One that finds the key absent takes no lock.
 func (m *Map[K, V]) Delete(key K) {
 	if root := atomic.LoadPointer(&m.fast); root != nil && m.deleteFast(root, key) {
 		return
