@@ -14,6 +14,12 @@ const (
 	fastKey   = 8
 	fastSlots = 16
 	fastGroup = groupHeader + slots*fastSlots
+
+	// The same for strings: hash, header, value.
+	textKey   = 8
+	textValue = 24
+	textSlots = 32
+	textGroup = groupHeader + slots*textSlots
 )
 
 // fastPath reports whether the map has such a layout, and hashes the words
@@ -31,40 +37,45 @@ func fastSlotAt(g *group, match uint64) unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(fastSlots/8))
 }
 
-// loadString is Load for strings: what lookUp, compare and valueIn do, in one
-// loop. Other keys it leaves to them.
+// hashText returns the hash of a string. maphash.Comparable has fewer checks and
+// calls around the same hash than maphash.String.
+func (m *Map[K, V]) hashText(k string) uint64 { return maphash.Comparable(m.seed, k) }
+
+// loadString is Load for strings with values of a word or a pointer: what lookUp,
+// compare and valueIn do, in one loop with constant offsets. Others it leaves to
+// them.
 func (m *Map[K, V]) loadString(key K) (value V, ok bool) {
 	root := atomic.LoadPointer(&m.root)
-	if root == nil || m.hashes != hashString {
+	if root == nil || m.hashes != hashString || m.values > valuePointer {
 		return m.loadOther(key)
 	}
 	k := *(*string)(unsafe.Pointer(&key))
-	h := maphash.String(m.seed, k)
+	h := m.hashText(k)
 	b := blockUnder(root, h)
 	if b == nil {
 		return m.loadOther(key)
 	}
 	for i := homeOf(b, h); ; {
-		g := m.groupAt(b, i)
+		g := (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*textGroup))
 		version := atomic.LoadUint64(&g.version)
 		ctrl := atomic.LoadUint64(&g.ctrl)
 		for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
-			slot := m.slotAt(g, slotOf(match))
+			slot := unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(textSlots/8))
 			if atomic.LoadUint64((*uint64)(slot)) != h {
 				if atomic.LoadUint64(&g.version) != version {
 					return m.loadMore(b, key, h, 0)
 				}
 				continue
 			}
-			data := atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(slot, 8)))
-			length := atomic.LoadUint64((*uint64)(unsafe.Add(slot, 16)))
+			data := atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(slot, textKey)))
+			length := atomic.LoadUint64((*uint64)(unsafe.Add(slot, textKey+8)))
 			if atomic.LoadUint64(&g.version) != version {
 				return m.loadMore(b, key, h, 0)
 			}
 			if unsafe.String((*byte)(data), int(length)) != k {
 				continue
 			}
-			cell := unsafe.Add(slot, 24)
+			cell := unsafe.Add(slot, textValue)
 			if m.values == valueWord && unsafe.Sizeof(value) <= 8 {
 				bits := atomic.LoadUint64((*uint64)(cell))
 				value = *(*V)(unsafe.Pointer(&bits))

@@ -77,7 +77,7 @@ func (m *Map[K, V]) hash(key K) (h, w uint64) {
 func (m *Map[K, V]) hashSlow(key K) (h, w uint64) {
 	switch m.hashes {
 	case hashString:
-		return maphash.String(m.seed, *(*string)(unsafe.Pointer(&key))), 0
+		return m.hashText(*(*string)(unsafe.Pointer(&key))), 0
 	case hashGiven:
 		if m.keys <= keyPointer {
 			w = wordOf(key)

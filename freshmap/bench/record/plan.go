@@ -83,6 +83,28 @@ func quick(c bench.Case) (procs []int) {
 	return nil
 }
 
+// issue is quick with hits and misses of strings in small maps too: each cell that
+// was asked for, and what else belongs into the document.
+func issue(c bench.Case) (procs []int) {
+	if c.Variant == "dist=uniform" && c.Size == 1_000 && (c.Workload == "Hits" || c.Workload == "Misses") {
+		return []int{2}
+	}
+	return quick(c)
+}
+
+// seldom limits the repetitions of what takes long and varies little, so that the
+// single operations, which decide, come more often.
+func seldom(jobs []job) {
+	for i := range jobs {
+		switch jobs[i].Workload {
+		case "Iterate", "Memory":
+			jobs[i].reps = min(jobs[i].reps, 3)
+		case "Latency":
+			jobs[i].reps = min(jobs[i].reps, 5)
+		}
+	}
+}
+
 // full is what the document shows.
 func full(c bench.Case) (procs []int) {
 	uniform := c.Variant == "dist=uniform"

@@ -27,8 +27,9 @@ import (
 	"github.com/ghostread/ghostread/freshmap/bench/result"
 )
 
-const usage = `usage: go run ./cmd/record [-quick | -full | -only regexp | -render] [flags]
+const usage = `usage: go run ./cmd/record [-issue | -quick | -full | -only regexp | -render] [flags]
 
+  -issue   the figures that were asked for, nine times, in ten minutes
   -quick   what the figures of the document need, in minutes
   -full    everything, in more than an hour
   -only    the cases that match, printed and not kept (see -merge)
@@ -68,10 +69,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.SetOutput(stderr)
 	fs.Usage = func() { fmt.Fprint(stderr, usage); fs.PrintDefaults() }
 	isQuick := fs.Bool("quick", false, "")
+	isIssue := fs.Bool("issue", false, "")
 	isFull := fs.Bool("full", false, "")
 	only := fs.String("only", "", "")
 	isRender := fs.Bool("render", false, "")
-	reps := fs.Int("reps", 0, "repetitions (5, or 3 with -quick)")
+	reps := fs.Int("reps", 0, "repetitions (5, or 3 with -quick, 9 with -issue)")
 	names := fs.String("peers", "", "peers, separated by commas")
 	cpu := fs.String("cpu", "", "values of GOMAXPROCS, separated by commas")
 	benchtime := fs.String("benchtime", "", "for go test, instead of the case's own")
@@ -79,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if fs.NArg() > 0 || !*isQuick && !*isFull && *only == "" && !*isRender {
+	if fs.NArg() > 0 || !*isQuick && !*isIssue && !*isFull && *only == "" && !*isRender {
 		fs.Usage()
 		return flag.ErrHelp
 	}
@@ -109,13 +111,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch {
 	case *isFull:
 		choose, mode = full, "full"
-	case *isQuick:
+	case *isIssue, *isQuick:
 		choose, mode = quick, "quick"
+		times := 3
+		if *isIssue {
+			choose, mode, times = issue, "issue", 9
+		}
 		if *names == "" {
 			*names = quickPeers
 		}
 		if *reps == 0 {
-			*reps = 3
+			*reps = times
 		}
 	case len(cpus) == 0:
 		cpus = []int{2}
@@ -130,6 +136,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	jobs := plan(choose, pattern, *isFull || strings.Contains(*only, "10M"), cpus)
 	if len(jobs) == 0 {
 		return fmt.Errorf("no case matches -only %s", *only)
+	}
+	if *isIssue {
+		seldom(jobs)
 	}
 	for i := range jobs {
 		if *benchtime != "" {

@@ -31,7 +31,7 @@ func peers(t *testing.T, names string) []*bench.Peer {
 }
 
 func TestPlansHoldWhatTheFiguresNeed(t *testing.T) {
-	for name, choose := range map[string]func(bench.Case) []int{"quick": quick, "full": full} {
+	for name, choose := range map[string]func(bench.Case) []int{"issue": issue, "quick": quick, "full": full} {
 		set := &result.Set{}
 		for _, s := range schedule(plan(choose, nil, name == "full", nil), peers(t, "sync.Map,xsync,freshmap"), 1) {
 			set.Lines = append(set.Lines, fake(s, 1))
@@ -151,11 +151,11 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 func TestSplice(t *testing.T) {
-	got, err := splice("a\n"+begin+"\nold\n"+end+"\nb\n", "new\n")
-	if want := "a\n" + begin + "\nnew\n" + end + "\nb\n"; err != nil || got != want {
+	got, err := splice("a\n"+begin("bench")+"\nold\n"+end("bench")+"\nb\n", "bench", "new\n")
+	if want := "a\n" + begin("bench") + "\nnew\n" + end("bench") + "\nb\n"; err != nil || got != want {
 		t.Errorf("splice = %q, %v, want %q", got, err, want)
 	}
-	if _, err := splice("no markers", "new"); err == nil {
+	if _, err := splice("no markers", "bench", "new"); err == nil {
 		t.Error("splice without markers: no error, want one")
 	}
 }

@@ -13,10 +13,9 @@ import (
 	"github.com/ghostread/ghostread/freshmap/bench/result"
 )
 
-const (
-	begin = "<!-- bench:begin -->"
-	end   = "<!-- bench:end -->"
-)
+// The generated parts of the document lie between comments.
+func begin(part string) string { return "<!-- " + part + ":begin -->" }
+func end(part string) string   { return "<!-- " + part + ":end -->" }
 
 // render writes the generated part of doc/freshmap.md and its pictures.
 func render(dir string) error {
@@ -32,11 +31,11 @@ func render(dir string) error {
 	path := filepath.Join(doc, "freshmap.md")
 	old, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		old = []byte("# freshmap\n\n" + begin + "\n" + end + "\n")
+		old = []byte("# freshmap\n\n" + begin("bench") + "\n" + end("bench") + "\n")
 	} else if err != nil {
 		return err
 	}
-	text, err := splice(string(old), markdown(about, set, stat))
+	text, err := splice(string(old), "bench", markdown(about, set, stat))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -51,13 +50,32 @@ func render(dir string) error {
 	return os.WriteFile(path, []byte(text), 0o666)
 }
 
-// splice puts text between the markers.
-func splice(doc, text string) (string, error) {
+// splice puts text between the comments of a part.
+func splice(doc, part, text string) (string, error) {
+	begin, end := begin(part), end(part)
 	i, j := strings.Index(doc, begin), strings.Index(doc, end)
 	if i < 0 || j < i {
 		return "", fmt.Errorf("no %s before %s", begin, end)
 	}
 	return doc[:i+len(begin)] + "\n" + text + doc[j:], nil
+}
+
+// PutCost puts the tables of package cost into doc/freshmap.md.
+func PutCost(tables string) error {
+	dir, err := module()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "..", "..", "doc", "freshmap.md")
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text, err := splice(string(old), "cost", "\n"+tables)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, []byte(text), 0o666)
 }
 
 // benchstat compares three peers by processor time.
