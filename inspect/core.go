@@ -32,6 +32,7 @@ type core struct {
 	claimed uint64 // bytes that the program headers say are in the file
 	cut     uint64 // bytes of those that are behind its end
 	lent    uint64 // bytes that are taken from the executable
+	absent  uint64 // bytes that the program could read and write and that were not dumped
 
 	spanless bool // the list of the heap's spans is among what is cut
 }

@@ -115,6 +115,9 @@ func (c *core) segments(at, each int64, count uint64) error {
 			}
 			c.claimed += filesz
 			c.cut += filesz - have
+			if flags := elf.ProgFlag(u32(b, 4)); flags&elf.PF_R != 0 && flags&elf.PF_W != 0 {
+				c.absent += memsz - filesz
+			}
 			if have > 0 {
 				c.all = append(c.all, segment{region{addr, addr + have}, c.file, int64(off)})
 			}

@@ -151,6 +151,7 @@ func (t *Target) Residue(owner string, look Look) (*Residue, error) {
 	if ran() {
 		out.Undecided = append(out.Undecided, "the program ran while it was read")
 	}
+	out.Undecided = append(out.Undecided, t.absent()...)
 	if torn > 0 {
 		out.Undecided = append(out.Undecided, Plural(uint64(torn), "map")+" changed while they were read")
 	}

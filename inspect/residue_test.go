@@ -253,6 +253,39 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// TestSearchUndecided takes nothing found in a program that runs for no answer,
+// unless the program is stopped meanwhile.
+func TestSearchUndecided(t *testing.T) {
+	pid, _ := start(t, build(t, "", nil), "write")
+	target, err := Attach(pid, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := Search{Secrets: []Secret{{"none", []byte("jvNf6lwnXqz"), false}}}
+	h, err := target.Search(none)
+	if err != nil || h.Count > 0 || len(h.Undecided) != 1 || !strings.Contains(h.Undecided[0], "the program ran") {
+		t.Errorf("while it writes to a map: got %+v, %v", h, err)
+	}
+	if r, err := target.Residue("", Look{}); err != nil || len(r.Undecided) == 0 {
+		t.Errorf("what is left, while it writes to a map: got %+v, %v", r, err)
+	}
+	if err := target.AllowStop(shortest); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := target.Search(none); err != nil || len(h.Undecided) == 0 {
+		t.Errorf("stopped for too short a time: got %+v, %v", h, err)
+	}
+	if err := target.AllowStop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := target.Search(none); err != nil || len(h.Undecided) > 0 {
+		t.Errorf("while it is stopped: got %+v, %v", h, err)
+	}
+	if n := target.Stops().Count; n != 1 {
+		t.Errorf("it was stopped %d times, want once", n)
+	}
+}
+
 // TestSearchErrors refuses secrets that are found everywhere.
 func TestSearchErrors(t *testing.T) {
 	for _, tt := range []struct {
@@ -386,5 +419,22 @@ func BenchmarkFind(b *testing.B) {
 				f.find(0, block, 0, func(uint64, *needle) {})
 			}
 		})
+	}
+}
+
+// TestAbsent takes memory that a core file does not have for no answer.
+func TestAbsent(t *testing.T) {
+	for _, tt := range []struct {
+		c    core
+		want []string
+	}{
+		{core{claimed: 100}, nil},
+		{core{claimed: 100, cut: 40}, []string{"it is truncated: 60 B of 100 B"}},
+		{core{claimed: 100, absent: 8192}, []string{"8.00 KB of writable memory are not in the core file"}},
+	} {
+		got := (&Target{raw: &tt.c}).absent()
+		if len(got) != len(tt.want) || len(got) > 0 && !strings.HasPrefix(got[0], tt.want[0]) {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
 	}
 }

@@ -279,13 +279,35 @@ type active interface {
 	activity() (switches uint64, running bool, err error)
 }
 
+// below returns the memory itself, also of a process that may be stopped.
+func (t *Target) below() memory {
+	if s, ok := t.raw.(stoppable); ok {
+		return s.memory
+	}
+	return t.raw
+}
+
+// absent says what of the program's memory a core file does not have.
+func (t *Target) absent() (list []string) {
+	c, ok := t.raw.(*core)
+	if !ok {
+		return nil
+	}
+	if c.cut > 0 {
+		list = append(list, c.truncated())
+	}
+	if c.absent > 0 {
+		list = append(list, Bytes(c.absent)+" of writable memory are not in the core file (coredump_filter, see core(5))")
+	}
+	return list
+}
+
 // watchActivity returns a function that says whether the program may have run
 // since. A core file does not.
 func (t *Target) watchActivity() (ran func() bool) {
-	m, ok := t.raw.(active)
+	m, ok := t.below().(active)
 	if !ok {
-		_, stands := t.raw.(still)
-		return func() bool { return !stands }
+		return func() bool { return !t.Still() }
 	}
 	before, running, err := m.activity()
 	return func() bool {
@@ -314,19 +336,26 @@ func (t *Target) Search(s Search) (*Hits, error) {
 	}
 	out := &Hits{Target: t.Name, Version: t.Image.Version}
 	f := newFinder(needles)
-	out.Read, out.Unreadable, err = t.scan(f.longest-1, func(addr uint64, b []byte, seen int) {
-		f.find(addr, b, seen, func(addr uint64, n *needle) {
-			if out.Count++; len(out.Hits) < limit {
-				out.Hits = append(out.Hits, Hit{Secret: s.Secrets[n.secret].Name, Form: n.form, Addr: addr})
-			}
+	scan := func() {
+		out.Read, out.Unreadable, err = t.scan(f.longest-1, func(addr uint64, b []byte, seen int) {
+			f.find(addr, b, seen, func(addr uint64, n *needle) {
+				if out.Count++; len(out.Hits) < limit {
+					out.Hits = append(out.Hits, Hit{Secret: s.Secrets[n.secret].Name, Form: n.form, Addr: addr})
+				}
+			})
 		})
-	})
+	}
+	stood := false
+	if !t.hold(func() { scan(); stood = t.held() }) {
+		scan()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if ran() {
-		out.Undecided = append(out.Undecided, "the program ran while it was read, so that a copy that moves can be missed")
+	if !stood && ran() {
+		out.Undecided = append(out.Undecided, "the program ran while it was read, so that a copy that moves can be missed; --stop=1s would stop it meanwhile")
 	}
+	out.Undecided = append(out.Undecided, t.absent()...)
 	if out.Unreadable > 0 {
 		out.Undecided = append(out.Undecided, Bytes(out.Unreadable)+" of its memory could not be read")
 	}

@@ -185,7 +185,7 @@ func (a *atlas) at(addr uint64) place {
 			return place{text: "data of the executable without a name", root: true}
 		}
 	}
-	if n, ok := t.raw.(namer); ok {
+	if n, ok := t.below().(namer); ok {
 		return place{text: n.name(addr)}
 	}
 	return place{text: "memory outside of the Go heap"}
