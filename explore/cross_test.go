@@ -129,7 +129,7 @@ func TestCrossBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			if *crossReleases {
-				vetAssembly(t, o, env)
+				vetAssembly(t, o, dir, env)
 			}
 			c := build.Config{Dir: dir, Env: env, Overlay: o, Cache: t.TempDir()}
 			b, err := build.Build(t.Context(), c, build.Package{ImportPath: "example.com/small", Dir: dir})
@@ -145,12 +145,13 @@ func TestCrossBuild(t *testing.T) {
 
 // vetAssembly has go vet read the assembly of the patched runtime. It fails at
 // packages that only the overlay has, whose directories it wants to go to;
-// what imports them, tests of the runtime among that, is left out.
-func vetAssembly(t *testing.T, o *overlay.Overlay, env []string) {
+// what imports them, tests of the runtime among that, is left out. dir is in a
+// module that the release can read.
+func vetAssembly(t *testing.T, o *overlay.Overlay, dir string, env []string) {
 	t.Helper()
 	args := append([]string{"vet", "-asmdecl", "-framepointer", "-tags=race,netgo,osusergo", "-gcflags=all=-race"}, o.Flags...)
 	cmd := exec.CommandContext(t.Context(), o.Toolchain.Go(), append(args, "runtime")...)
-	cmd.Env = append(o.Toolchain.Env(env), "GOFLAGS=")
+	cmd.Dir, cmd.Env = dir, append(o.Toolchain.Env(env), "GOFLAGS=")
 	out, err := cmd.CombinedOutput()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatal(err)

@@ -102,6 +102,7 @@ func (p Program) run(ctx context.Context, job *wire.Job, tick func(wire.Header),
 		cmd.Env = append(cmd.Env, "GORACE=log_path="+job.OracleLog()+" history_size=7 suppress_equal_stacks=0 suppress_equal_addresses=0 exitcode=0 atexit_sleep_ms=0")
 	}
 	cmd.ExtraFiles = []*os.File{out} // becomes wire.ResultFD
+	cmd.Stdout = io.Discard          // a pipe, as with go test: os.DevNull looks like a terminal to programs that ask
 	cmd.Stderr = &r.stderr
 	cmd.WaitDelay = time.Second
 	procgroup.Own(cmd)

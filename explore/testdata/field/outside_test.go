@@ -227,3 +227,14 @@ func TestCollectorWeak(t *testing.T) {
 		t.Error("still there")
 	}
 }
+
+// TestOutput wants no device for standard output: programs draw on it then.
+func TestOutput(t *testing.T) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if info, err := os.Stdout.Stat(); err != nil || info.Mode()&os.ModeDevice != 0 {
+			t.Error("standard output is a device", err)
+		}
+	})
+	wg.Wait()
+}
