@@ -108,10 +108,17 @@ func (w *walk) all() error {
 	if err := w.run(); err != nil {
 		return err
 	}
+	list, err := w.headed()
+	if err != nil {
+		return err
+	}
+	if err := w.sweep(list, false); err != nil {
+		return err
+	}
 	if err := w.stackRoots(); err != nil {
 		return err
 	}
-	if err := w.sweep(); err != nil {
+	if err := w.sweep(list, true); err != nil {
 		return err
 	}
 	if err := w.unowned(); err != nil {

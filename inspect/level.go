@@ -282,6 +282,10 @@ func (k *worker) large(m mapItem) {
 	if k.gone {
 		return
 	}
+	if !now.plausible {
+		k.lost.Reused++
+		return
+	}
 	k.met(&now, m.path)
 	k.entries(m.path, s, pieces)
 	k.copier.release()

@@ -25,7 +25,12 @@ type Map struct {
 	// Consistent says that the parts agree with each other: what is said of
 	// this map is of one moment. Of other maps it may mix several.
 	Consistent bool
-	Tries      int // how often it was read
+
+	// plausible says that the header can be that of a map. If it is not, each
+	// time, there is no map, or no map any more.
+	plausible bool
+
+	Tries int // how often it was read
 }
 
 // Waste returns the bytes of slots without an entry, of old buckets that were

@@ -215,6 +215,7 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 	switch {
 	case stage == 1:
 		m.Entries, m.Writing = u64(head, s.used), u8(head, s.writing) != 0
+		m.plausible = n == 0 && m.Entries <= groupSlots || n != 0 && n == 1<<depth && m.Entries <= n*maxCapacity
 		m.Bytes = c.t.heap.size(m.Addr, uint64(s.size))
 		switch {
 		case n == 0 && dir == 0:
@@ -310,6 +311,7 @@ func (c *copier) stepClassic(r *copying, s *classic, stage, first int) bool {
 	at, old := u64(head, s.buckets), u64(head, s.oldbuckets)
 	if stage == 1 {
 		m.Entries, m.Writing = u64(head, s.count), flags&flagWriting != 0
+		m.plausible = b <= maxB && m.Entries <= 2*groupSlots<<b
 		m.Bytes = c.t.heap.size(m.Addr, uint64(s.size))
 		if at == 0 {
 			r.ok = m.Entries == 0 && old == 0 && !m.Writing

@@ -23,18 +23,16 @@ type kin struct {
 }
 
 // sweep looks at the objects of the heap that say of which type they are and
-// that no package variable led to: those that goroutine stacks lead to,
-// directly or not, and garbage of the last cycle. Types of which there are few
-// come first: a server owns its clients, and not the other way round.
-func (w *walk) sweep() error {
-	if _, ok := w.t.layout("runtime.mspan").t.Field("largeType"); !ok {
-		return nil // before Go 1.22 objects do not say it
-	}
-	list, err := w.headed()
-	if err != nil {
-		return err
-	}
+// that nothing has led to: those that goroutine stacks lead to, directly or not,
+// and garbage of the last cycle. Types of which there are few come first: a
+// server owns its clients, and not the other way round. So does it what the
+// stacks of its goroutines lead to, which are others each time; groups and
+// buckets own nothing before that.
+func (w *walk) sweep(list []*kin, bodies bool) error {
 	for _, k := range list {
+		if k.body != bodies {
+			continue
+		}
 		if err := w.adopt(k); err != nil {
 			return err
 		}
@@ -45,9 +43,13 @@ func (w *walk) sweep() error {
 // sweepSpans is how many spans are looked at with few system calls.
 const sweepSpans = 1 << 7
 
-// headed returns the objects that have a type which may lead to a map. Those of
-// the runtime itself, goroutines among them, are left out, as its variables are.
+// headed returns the objects that have a type which may lead to a map, none
+// before Go 1.22. Those of the runtime itself, goroutines among them, are left
+// out, as its variables are.
 func (w *walk) headed() (list []*kin, err error) {
+	if _, ok := w.t.layout("runtime.mspan").t.Field("largeType"); !ok {
+		return nil, nil
+	}
 	of := map[*gobinary.Type]*kin{}
 	note := func(at, end, descriptor uint64) {
 		t, ok := w.t.Image.Runtime(descriptor - w.t.bias)
@@ -113,12 +115,6 @@ func (w *walk) headed() (list []*kin, err error) {
 		}
 	}
 	slices.SortFunc(list, func(a, b *kin) int {
-		switch {
-		case a.body && !b.body:
-			return 1
-		case b.body && !a.body:
-			return -1
-		}
 		return cmp.Or(cmp.Compare(a.all, b.all), cmp.Compare(b.t.Size, a.t.Size), cmp.Compare(a.t.Name, b.t.Name))
 	})
 	return list, nil

@@ -63,6 +63,7 @@ type Lost struct {
 	Memory   int // pointers to memory that could not be read
 	Layouts  int // maps whose type has a layout that is not known
 	Unsure   int // objects that may be maps of 8 entries, or not
+	Reused   int // pointers to maps where something else was by the time that it was read
 }
 
 // item is n values of one type that are to be looked at.
@@ -364,6 +365,7 @@ func (l *Lost) add(o *Lost) {
 	l.Memory += o.Memory
 	l.Layouts += o.Layouts
 	l.Unsure += o.Unsure
+	l.Reused += o.Reused
 }
 
 // String lists what there is of each.
@@ -377,6 +379,7 @@ func (l Lost) String() string {
 		{l.Closures, "functions whose captured variables are not described"}, {l.Memory, "pointers to memory that could not be read"},
 		{l.Layouts, "maps and channels with a layout that is not known"},
 		{l.Unsure, "objects that may be maps of 8 entries"},
+		{l.Reused, "maps that were gone when they were read"},
 	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
