@@ -490,6 +490,9 @@ func TestCoreARM64(t *testing.T) {
 		t.Errorf("%d maps are torn", c.Torn)
 	}
 	for _, p := range want.Plants {
+		if !p.in(minor(t, "")) {
+			continue
+		}
 		i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
 		if i < 0 || c.Groups[i].Maps != p.Maps || c.Groups[i].Entries != uint64(p.Entries) {
 			t.Errorf("%s: got %v, want %d maps with %d entries", p.Owner, c.Groups[max(i, 0)], p.Maps, p.Entries)

@@ -108,12 +108,17 @@ func launch(t *testing.T, exe string, args ...string) (pid int, line []byte, sto
 }
 
 type planted struct {
-	Plants []struct {
-		Owner, Type          string
-		Entries, Maps, Since int
-	}
-	InUse uint64
+	Plants []plant
+	InUse  uint64
 }
+
+type plant struct {
+	Owner, Type                  string
+	Entries, Maps, Since, Before int
+}
+
+// in reports whether a minor release has it, and with this owner.
+func (p *plant) in(minor int) bool { return p.Since <= minor && (p.Before == 0 || minor < p.Before) }
 
 // TestPlanted looks for the maps of a program that says which it has, with
 // every release and with flags that change how a program lies in memory.
@@ -155,7 +160,7 @@ func TestPlanted(t *testing.T) {
 				t.Errorf("heap in use: got %d bytes, the runtime says %d", c.Heap, want.InUse)
 			}
 			for _, p := range want.Plants {
-				if p.Since > minor(t, b.release) {
+				if !p.in(minor(t, b.release)) {
 					continue
 				}
 				i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })

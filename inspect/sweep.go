@@ -53,7 +53,7 @@ func (w *walk) headed() (list []*kin, err error) {
 	of := map[*gobinary.Type]*kin{}
 	note := func(at, end, descriptor uint64) {
 		t, ok := w.t.Image.Runtime(descriptor - w.t.bias)
-		if !ok || !w.reach[t] || t.Size <= 0 || ofRuntime(t.Name) {
+		if !ok || !w.reach[t] || t.Size <= 0 || ofRuntime(strings.TrimLeft(t.Name, "*[]")) {
 			return
 		}
 		p := w.plan(t)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type plant struct {
 	Entries int
 	Maps    int
 	Since   int // first minor release that can find it; 0: all
+	Before  int // first minor release in which it has another owner; 0: none
 }
 
 type point struct{ x, y int32 }
@@ -170,30 +172,32 @@ func plantAll() []plant {
 	go serve(ready)
 	<-ready
 	return []plant{
-		{"main.serve: s.clients", "map[int]*main.client", 7, 1, 0},
-		{"main.serve: s.clients[].topics", "map[string]bool", 14, 7, 0},
-		{"*main.hidden.names", "map[string]string", 1, 1, 22},
-		{"main.empty", "map[string]int", 0, 1, 0},
-		{"main.large", "map[uint64]uint64", 50_000, 1, 0},
-		{"main.shrunk", "map[uint64]uint64", 100, 1, 0},
-		{"main.growing", "map[int]int", len(growing), 1, 0},
-		{"main.hold.inner", "map[int64]string", 2, 1, 0},
-		{"main.hold.byName", "map[string]*main.leaf", 2, 1, 0},
-		{"main.hold.byName[].tags", "map[string]int", 43, 2, 0},
-		{"main.hold.leaves[].tags", "map[string]int", 12, 3, 0},
-		{"main.hold.fixed[]", "map[uint8]uint8", 3, 3, 0},
-		{"main.hold.any.(map[main.point]string)", "map[main.point]string", 1, 1, 0},
-		{"main.hold.closer.(main.words)", "main.words", 2, 1, 0},
-		{"main.hold.current.tags", "map[string]int", 5, 1, 0},
-		{"main.hold.queue<-", "map[int]int", 3, 1, 0},
-		{"main.hold.fn.func(captured)", "map[string]uint16", 2, 1, 23},
-		{"main.hold.root.seen", "map[main.point]bool", 31, 31, 0},
-		{"main.hold.nested", "map[string]map[string]float64", 2, 1, 0},
-		{"main.hold.nested[]", "map[string]float64", 3, 2, 0},
-		{"main.hold.values", "map[int]main.leaf", 20, 1, 0},
-		{"main.hold.values[].tags", "map[string]int", 40, 20, 0},
-		{"main.shared[].(map[int]bool)", "map[int]bool", 200, 100, 24},
-		{"main.hold.wide", "map[int][200]uint8", 2, 1, 0},
+		{Owner: "main.serve: s.clients", Type: "map[int]*main.client", Entries: 7, Maps: 1, Before: 22},
+		{Owner: "main.serve: s.clients[].topics", Type: "map[string]bool", Entries: 14, Maps: 7, Before: 22},
+		{Owner: "*main.server.clients", Type: "map[int]*main.client", Entries: 7, Maps: 1, Since: 22},
+		{Owner: "*main.server.clients[].topics", Type: "map[string]bool", Entries: 14, Maps: 7, Since: 22},
+		{Owner: "*main.hidden.names", Type: "map[string]string", Entries: 1, Maps: 1, Since: 22},
+		{Owner: "main.empty", Type: "map[string]int", Entries: 0, Maps: 1},
+		{Owner: "main.large", Type: "map[uint64]uint64", Entries: 50_000, Maps: 1},
+		{Owner: "main.shrunk", Type: "map[uint64]uint64", Entries: 100, Maps: 1},
+		{Owner: "main.growing", Type: "map[int]int", Entries: len(growing), Maps: 1},
+		{Owner: "main.hold.inner", Type: "map[int64]string", Entries: 2, Maps: 1},
+		{Owner: "main.hold.byName", Type: "map[string]*main.leaf", Entries: 2, Maps: 1},
+		{Owner: "main.hold.byName[].tags", Type: "map[string]int", Entries: 43, Maps: 2},
+		{Owner: "main.hold.leaves[].tags", Type: "map[string]int", Entries: 12, Maps: 3},
+		{Owner: "main.hold.fixed[]", Type: "map[uint8]uint8", Entries: 3, Maps: 3},
+		{Owner: "main.hold.any.(map[main.point]string)", Type: "map[main.point]string", Entries: 1, Maps: 1},
+		{Owner: "main.hold.closer.(main.words)", Type: "main.words", Entries: 2, Maps: 1},
+		{Owner: "main.hold.current.tags", Type: "map[string]int", Entries: 5, Maps: 1},
+		{Owner: "main.hold.queue<-", Type: "map[int]int", Entries: 3, Maps: 1},
+		{Owner: "main.hold.fn.func(captured)", Type: "map[string]uint16", Entries: 2, Maps: 1, Since: 23},
+		{Owner: "main.hold.root.seen", Type: "map[main.point]bool", Entries: 31, Maps: 31},
+		{Owner: "main.hold.nested", Type: "map[string]map[string]float64", Entries: 2, Maps: 1},
+		{Owner: "main.hold.nested[]", Type: "map[string]float64", Entries: 3, Maps: 2},
+		{Owner: "main.hold.values", Type: "map[int]main.leaf", Entries: 20, Maps: 1},
+		{Owner: "main.hold.values[].tags", Type: "map[string]int", Entries: 40, Maps: 20},
+		{Owner: "main.shared[].(map[int]bool)", Type: "map[int]bool", Entries: 200, Maps: 100, Since: 24},
+		{Owner: "main.hold.wide", Type: "map[int][200]uint8", Entries: 2, Maps: 1},
 	}
 }
 
@@ -223,9 +227,15 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
+	// What is allocated after that would not be counted.
+	line := append(append(make([]byte, 0, len(b)+100), `{"Plants": `...), b...)
+	input := make([]byte, 1)
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
-	fmt.Printf("{\"InUse\": %d, \"Plants\": %s}\n", stats.HeapInuse, b)
-	io.Copy(io.Discard, os.Stdin)
+	line = strconv.AppendUint(append(line, `, "InUse": `...), stats.HeapInuse, 10)
+	os.Stdout.Write(append(line, "}\n"...))
+	for err == nil {
+		_, err = os.Stdin.Read(input)
+	}
 	runtime.KeepAlive(nothing)
 }
