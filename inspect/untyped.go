@@ -366,14 +366,17 @@ func (u *untyped) classic(c *classic, b []byte) (body, buckets uint64) {
 // are cleared when an entry is deleted, even if they have no pointers. Keys
 // without pointers stay: needed says that there has to be one.
 func (u *untyped) values(s *shape, pieces []piece, needed bool) bool {
-	const enough = 64
-	looked, keys := 0, 0
+	const enough, most = 64, 1 << 16 // slots with an entry, and all
+	looked, all, keys := 0, 0, 0
 	for _, p := range pieces {
-		for off := int64(0); off+s.stride <= int64(len(p.data)) && looked < enough; off += s.stride {
+		for off := int64(0); off+s.stride <= int64(len(p.data)) && looked < enough && all < most; off += s.stride {
 			b := p.data[off : off+s.stride]
 			for i := range groupSlots {
-				looked++
+				all++
 				live := s.live(b, i)
+				if live {
+					looked++
+				}
 				if !live && s.classic != nil && b[s.classic.tophash+int64(i)] >= evacuatedX {
 					continue // moved: what it was is left
 				}

@@ -215,7 +215,7 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 		}
 	}
 	if lost := c.Lost.String(); lost != "" {
-		fmt.Fprintf(&b, "\nnot followed: %s; maps that only these lead to are not listed\n", lost)
+		fmt.Fprintf(&b, "\nnot followed: %s; maps that only these lead to have no owner, and some may be missing\n", lost)
 	}
 	fmt.Fprintf(&b, "goroutines: %s\n", c.Stacks)
 	_, err := io.WriteString(out, report.Visible(b.String())) // names come from the program

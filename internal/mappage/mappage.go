@@ -130,7 +130,7 @@ func Census(w io.Writer, c *inspect.Census, looks []Look) error {
 		p.NotFollowed = append(p.NotFollowed, inspect.Plural(uint64(more), "owner")+" more than are shown")
 	}
 	if lost := c.Lost.String(); lost != "" {
-		p.NotFollowed = append(p.NotFollowed, lost+"; maps that only these lead to are not listed")
+		p.NotFollowed = append(p.NotFollowed, lost+"; maps that only these lead to have no owner, and some may be missing")
 	}
 	p.NotFollowed = append(p.NotFollowed, c.Notes...)
 	if err := p.grow(looks); err != nil {
