@@ -16,16 +16,16 @@ class Memory {
     this.draw();
   }
   kind(slot) { return this.slots[slot >> 1] >> (slot & 1 ? 4 : 0) & 15; }
-  // A part begins a line of its own unless there are many.
+  // A part begins a line of its own unless there are many or squares are small.
   layout(width) {
     const groups = this.slots.length / 4;
     this.size = 1;
-    for (const s of [12, 9, 7, 5, 4, 3, 2]) if (groups * (4 * s + 2) * (2 * s + 2) < width * 900) { this.size = s; break; }
+    for (const s of [12, 9, 7, 5, 4, 3, 2]) if (groups * (4 * s + 2) * (2 * s + 2) < 1e6) { this.size = s; break; }
     this.gap = this.size > 2 ? 2 : this.size > 1 ? 1 : 0;
     this.w = 4 * this.size + this.gap;
     this.h = 2 * this.size + this.gap;
     this.columns = Math.max(1, Math.floor(width / this.w));
-    this.apart = this.data.parts.length <= 64;
+    this.apart = this.data.parts.length <= 64 && this.size > 2;
     this.rows = []; // of each part: its first group, and the place of that
     let first = 0, place = 0, y = 0;
     for (const p of this.data.parts) {
@@ -41,13 +41,24 @@ class Memory {
     if (!width) return;
     const height = Math.max(this.layout(width), this.h);
     const ratio = Math.max(1, Math.min(devicePixelRatio || 1, 8192 / height));
+    this.ratio = ratio;
     this.canvas.style.height = height + "px";
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
-    const c = this.canvas.getContext("2d");
+    // The slots are drawn once; what is selected is drawn over a copy.
+    this.drawn = document.createElement("canvas");
+    this.drawn.width = this.canvas.width;
+    this.drawn.height = this.canvas.height;
+    const c = this.drawn.getContext("2d");
     c.scale(ratio, ratio);
     const css = getComputedStyle(document.documentElement);
     const colours = [0, 1, 2, 3, 4].map((k) => css.getPropertyValue("--k" + k).trim());
+    if (this.size <= 2) {
+      c.imageSmoothingEnabled = false;
+      c.drawImage(this.pixels(Math.floor(width), Math.ceil(height), colours), 0, 0);
+      this.mark();
+      return;
+    }
     // Kind by kind, so that the colour changes five times.
     for (let k = 0; k < 5; k++) {
       c.fillStyle = colours[k];
@@ -59,6 +70,33 @@ class Memory {
         }
       }
     }
+    this.mark();
+  }
+  // Millions of squares of a pixel or two are written as pixels.
+  pixels(width, height, colours) {
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height;
+    const c = canvas.getContext("2d", { willReadFrequently: true });
+    const inks = colours.map((colour) => { c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return new Uint32Array(c.getImageData(0, 0, 1, 1).data.buffer)[0]; });
+    const image = c.createImageData(width, height), to = new Uint32Array(image.data.buffer), s = this.size;
+    for (const row of this.rows) for (let g = 0; g < row.part.groups; g++) {
+      const n = row.place + g, x = (n % this.columns) * this.w, y = row.y + Math.floor(n / this.columns) * this.h;
+      for (let i = 0; i < 8; i++) {
+        const ink = inks[this.kind(8 * (row.first + g) + i)], at = (y + (i >> 2) * s) * width + x + (i % 4) * s;
+        for (let dy = 0; dy < s; dy++) for (let dx = 0; dx < s; dx++) to[at + dy * width + dx] = ink;
+      }
+    }
+    c.putImageData(image, 0, 0);
+    return canvas;
+  }
+  mark() {
+    if (!this.drawn) return;
+    const c = this.canvas.getContext("2d"), css = getComputedStyle(document.documentElement);
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    c.drawImage(this.drawn, 0, 0);
+    c.scale(this.ratio, this.ratio);
     if (this.at >= 0) {
       const { x, y } = this.place(this.at);
       c.strokeStyle = css.getPropertyValue("--select").trim();
@@ -106,7 +144,7 @@ class Memory {
     this.told.textContent = text;
     this.canvas.dataset.slot = slot;
     cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.draw());
+    this.frame = requestAnimationFrame(() => this.mark());
   }
 }
 
