@@ -1,3 +1,5 @@
+//go:build linux
+
 package inspect
 
 import (
@@ -122,7 +124,7 @@ func (v *victim) watched(b *testing.B, commands ...[]string) {
 				watcher.Wait()
 				b.Skipf("%s: %v\n%s", strings.Join(args, " "), err, text.Bytes())
 			}
-			peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+			peak = max(peak, int64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss))
 		}
 		close(done)
 		watcher.Wait()
