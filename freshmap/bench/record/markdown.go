@@ -323,7 +323,7 @@ func leftOut(p printer, a About) {
 	p("### Left out")
 	p("")
 	if len(missing) > 0 {
-		p("- %s: not part of a %s run", strings.Join(missing, ", "), a.Mode)
+		p("- %s: not part of the run (%s)", strings.Join(missing, ", "), a.Mode)
 	}
 	for _, l := range a.LeftOut {
 		p("- %s, %s: %s", l.Peer, short(result.Key{Case: l.Case, Procs: l.Procs}), l.Reason)
