@@ -84,9 +84,7 @@ func (w *walk) detail(f *found, look Look) (*Detail, error) {
 	}
 	w.slots(d, s, pieces, look)
 	if d.Slots <= MaxSlots {
-		parts := &Snapshot{Classic: d.Classic, Growing: d.Growing, shape: s, pieces: w.pieces}
-		parts.divide(&d.Map)
-		d.Spread = w.spreadOf(parts)
+		d.Spread = w.spreadOf(d, s, pieces)
 	}
 	return d, nil
 }
@@ -130,14 +128,15 @@ func (w *walk) slots(d *Detail, s *shape, pieces []piece, look Look) {
 			b := p.data[at : at+s.stride]
 			full := 0
 			for i := range groupSlots {
-				key, elem := s.entry(b, i)
 				if !s.live(b, i) {
+					key, elem := s.entry(b, i)
 					d.KeysLeft += s.left(0, key)
 					d.ElemsLeft += s.left(1, elem)
 					continue
 				}
 				full++
 				if look.Entries < 0 || len(d.First) < look.Entries {
+					key, elem := s.entry(b, i)
 					d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, key), v.slot(d.Type.Elem, s.slots[1].t, elem)})
 				}
 			}
@@ -165,6 +164,11 @@ func (s *shape) left(i int, b []byte) int {
 
 // left is 1 if b has a byte that is not zero.
 func left(b []byte) int {
+	for ; len(b) >= 8; b = b[8:] {
+		if u64(b, 0) != 0 {
+			return 1
+		}
+	}
 	for _, x := range b {
 		if x != 0 {
 			return 1

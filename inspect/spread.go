@@ -3,7 +3,9 @@ package inspect
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ghostread/ghostread/internal/gobinary"
@@ -72,25 +74,33 @@ func deviation(sum float64, df int) float64 {
 	return (sum - float64(df)) / math.Sqrt(2*float64(df))
 }
 
-// spreadOf looks at the parts of a snapshot.
-func (w *walk) spreadOf(s *Snapshot) *Spread {
+// spreadOf looks at a map whose groups or buckets are pieces. It takes O(slots)
+// time, and for a classic map 35 bytes for each of them.
+func (w *walk) spreadOf(d *Detail, sh *shape, pieces []piece) *Spread {
 	out := new(Spread)
 	var bytes [256]int
-	entries := 0
-	for i := range s.Parts {
-		for k := range s.Parts[i].Groups {
-			g := &s.Parts[i].Groups[k]
-			for n := range g.Slots {
-				if g.Slots[n].State != Full {
-					continue
-				}
-				entries++
-				bytes[g.Slots[n].Control]++
-				if key, _ := s.shape.entry(g.data, n); w.differs(s.shape.slots[0].t, key, 0) {
-					out.NaN++
+	at := sh.control()
+	key := sh.slots[0].t
+	special := mayDiffer(key, 0)
+	for _, p := range pieces {
+		for off := int64(0); off+sh.stride <= int64(len(p.data)); off += sh.stride {
+			b := p.data[off : off+sh.stride]
+			for i, c := range b[at : at+groupSlots] {
+				bytes[c]++
+				if special && sh.live(b, i) {
+					if k, _ := sh.entry(b, i); w.differs(key, k, 0) {
+						out.NaN++
+					}
 				}
 			}
 		}
+	}
+	entries := 0
+	for c := range bytes {
+		if !sh.full(byte(c)) {
+			bytes[c] = 0
+		}
+		entries += bytes[c]
 	}
 	if entries == 0 {
 		return out
@@ -105,9 +115,9 @@ func (w *walk) spreadOf(s *Snapshot) *Spread {
 	// the share of the others (runtime/map.go, tophash).
 	weight := func(c int) float64 {
 		switch {
-		case !s.Classic && c < 128:
+		case !d.Classic && c < 128:
 			return 1. / 128
-		case !s.Classic || c < minTopHash:
+		case !d.Classic || c < minTopHash:
 			return 0
 		case c < 2*minTopHash:
 			return 2. / 256
@@ -124,10 +134,12 @@ func (w *walk) spreadOf(s *Snapshot) *Spread {
 	if entries >= fewPerCell*cells {
 		out.Control = deviation(sum, cells-1)
 	}
-	if s.Classic {
-		out.chains(s)
+	if d.Classic {
+		parts := &Snapshot{Classic: true, Growing: d.Growing, shape: sh, pieces: w.pieces}
+		parts.divide(&d.Map)
+		out.chains(parts)
 	} else {
-		out.probes(s)
+		out.probes(sh, pieces)
 	}
 	return out
 }
@@ -201,33 +213,32 @@ func (out *Spread) chains(s *Snapshot) {
 	out.Fill = deviation(sum, len(full)-1)
 }
 
-// probes looks at the probe sequences of a Swiss map. A look-up goes on from
-// groups without an empty slot only, so an entry to which no sequence leads that
-// begins at another group is in its first one (internal/runtime/maps/table.go).
-func (out *Spread) probes(s *Snapshot) {
+// probes looks at the probe sequences of a Swiss map, whose tables' groups are
+// pieces. A look-up goes on from groups without an empty slot only, so an entry
+// to which no sequence leads that begins at another group is in its first one
+// (internal/runtime/maps/table.go).
+func (out *Spread) probes(sh *shape, pieces []piece) {
 	groups, looks, entries, home := 0, 0, 0, 0
 	sum, df := 0., 0
-	for i := range s.Parts {
-		p := &s.Parts[i]
-		n := len(p.Groups)
+	var full []int             // entries of each group
+	var ends, led, none []bool // groups with an empty slot; to which a sequence leads from another one
+	for _, p := range pieces {
+		n := int(int64(len(p.data)) / sh.stride)
 		if n == 0 || n&(n-1) != 0 {
 			continue // torn
 		}
-		ends := make([]bool, n) // groups with an empty slot
-		full := make([]int, n)
-		used := 0
-		for k := range p.Groups {
-			for x := range p.Groups[k].Slots {
-				switch p.Groups[k].Slots[x].State {
-				case Empty:
-					ends[k] = true
-				case Full:
-					full[k]++
-					used++
-				}
-			}
+		if len(none) < n {
+			full, ends, led, none = make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n)
 		}
-		led := make([]bool, n) // groups to which a sequence leads from another one
+		copy(led[:n], none)
+		used := 0
+		for k := range n {
+			word := u64(p.data, int64(k)*sh.stride+sh.swiss.ctrl)
+			const high = 0x8080808080808080
+			full[k] = groupSlots - bits.OnesCount64(word&high)
+			ends[k] = word&high&^(word<<6) != 0 // a deleted one has bit 1 too
+			used += full[k]
+		}
 		for k := range n {
 			at, seen := k, 1
 			for step := 1; !ends[at] && step < n; step++ {
@@ -241,6 +252,9 @@ func (out *Spread) probes(s *Snapshot) {
 		groups += n
 		entries += used
 		e := float64(used) / float64(n)
+		if e > 0 {
+			df += n - 1
+		}
 		for k := range n {
 			if !led[k] {
 				home += full[k]
@@ -248,9 +262,6 @@ func (out *Spread) probes(s *Snapshot) {
 			if e > 0 {
 				sum += (float64(full[k]) - e) * (float64(full[k]) - e) / e
 			}
-		}
-		if e > 0 {
-			df += n - 1
 		}
 	}
 	if groups > 0 {
@@ -262,6 +273,22 @@ func (out *Spread) probes(s *Snapshot) {
 	if df > 0 && entries >= fewPerCell*groups/2 {
 		out.Fill = deviation(sum, df)
 	}
+}
+
+// mayDiffer reports whether keys of type t can have a NaN.
+func mayDiffer(t *gobinary.Type, nested int) bool {
+	if t == nil || nested > viewNesting {
+		return false
+	}
+	switch t.Kind {
+	case reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128, reflect.Interface:
+		return true
+	case reflect.Struct:
+		return slices.ContainsFunc(t.Fields, func(f gobinary.Field) bool { return mayDiffer(f.Type, nested+1) })
+	case reflect.Array:
+		return mayDiffer(t.Elem, nested+1)
+	}
+	return false
 }
 
 // differs reports whether a key is not equal to itself: it is or has a NaN.

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"testing"
@@ -11,18 +12,13 @@ import (
 // spreadIn makes a Swiss table of groups from the control bytes of their full
 // slots, and looks at it. Slots that are not given are empty.
 func spreadIn(groups ...[]byte) *Spread {
-	s := &Snapshot{shape: &shape{slots: []slotField{{}, {}}}}
-	s.shape.slots[0].t, s.shape.slots[1].t = &gobinary.Type{}, &gobinary.Type{}
-	p := Part{Name: "table 0"}
+	s := &shape{swiss: new(swiss), stride: groupSlots, slots: []slotField{{t: &gobinary.Type{}}, {t: &gobinary.Type{}}}}
+	var p piece
 	for _, list := range groups {
-		var g SlotGroup
-		for i, c := range list {
-			g.Slots[i] = Slot{State: Full, Control: c}
-		}
-		p.Groups = append(p.Groups, g)
+		p.data = append(p.data, list...)
+		p.data = append(p.data, bytes.Repeat([]byte{0x80}, groupSlots-len(list))...)
 	}
-	s.Parts = []Part{p}
-	return new(walk).spreadOf(s)
+	return new(walk).spreadOf(new(Detail), s, []piece{p})
 }
 
 // TestSpreadVerdict tells a good hash from bad ones.

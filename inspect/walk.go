@@ -351,11 +351,23 @@ func (w *walk) shape(t *gobinary.Type) *shape {
 }
 
 // live reports whether slot i of a group or bucket has an entry.
-func (s *shape) live(b []byte, i int) bool {
+func (s *shape) live(b []byte, i int) bool { return s.full(b[s.control()+int64(i)]) }
+
+// control is where the control bytes of a group are, or the top hashes of a
+// bucket.
+func (s *shape) control() int64 {
 	if s.swiss != nil {
-		return b[s.swiss.ctrl+int64(i)]&0x80 == 0
+		return s.swiss.ctrl
 	}
-	return b[s.classic.tophash+int64(i)] >= minTopHash
+	return s.classic.tophash
+}
+
+// full reports whether a slot with this control byte, or top hash, has an entry.
+func (s *shape) full(c byte) bool {
+	if s.swiss != nil {
+		return c&0x80 == 0
+	}
+	return c >= minTopHash
 }
 
 func (l *Lost) add(o *Lost) {
