@@ -123,22 +123,22 @@ func (w *walk) slots(d *Detail, s *shape, pieces []piece, look Look) {
 		}
 		d.Full[n]++
 	}
+	control := s.control()
 	for _, p := range pieces {
 		for at := int64(0); at+s.stride <= int64(len(p.data)); at += s.stride {
 			b := p.data[at : at+s.stride]
 			full := 0
-			for i := range groupSlots {
-				if !s.live(b, i) {
-					key, elem := s.entry(b, i)
-					d.KeysLeft += s.left(0, key)
-					d.ElemsLeft += s.left(1, elem)
+			for i, c := range b[control : control+groupSlots] {
+				if s.full(c) {
+					if full++; look.Entries < 0 || len(d.First) < look.Entries {
+						key, elem := s.entry(b, i)
+						d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, key), v.slot(d.Type.Elem, s.slots[1].t, elem)})
+					}
 					continue
 				}
-				full++
-				if look.Entries < 0 || len(d.First) < look.Entries {
-					key, elem := s.entry(b, i)
-					d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, key), v.slot(d.Type.Elem, s.slots[1].t, elem)})
-				}
+				key, elem := s.entry(b, i)
+				d.KeysLeft += s.left(0, key)
+				d.ElemsLeft += s.left(1, elem)
 			}
 			count(full)
 		}

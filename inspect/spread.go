@@ -87,7 +87,7 @@ func (w *walk) spreadOf(d *Detail, sh *shape, pieces []piece) *Spread {
 			b := p.data[off : off+sh.stride]
 			for i, c := range b[at : at+groupSlots] {
 				bytes[c]++
-				if special && sh.live(b, i) {
+				if special && sh.full(c) {
 					if k, _ := sh.entry(b, i); w.differs(key, k, 0) {
 						out.NaN++
 					}
