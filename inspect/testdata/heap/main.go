@@ -45,7 +45,7 @@ var (
 
 func fill(sessions, entries, maps uint64) {
 	for i := uint64(0); i < sessions; i++ {
-		s := &session{id: i, name: fmt.Sprint("session-", i), attrs: map[string]string{}, buf: make([]byte, 4096)}
+		s := &session{id: i, name: fmt.Sprint("session-", i), attrs: map[string]string{}, buf: make([]byte, 4864)}
 		for k := uint64(0); k < 1+i%12; k++ {
 			s.attrs[fmt.Sprint("key", k)] = fmt.Sprint("value", i, k)
 		}
