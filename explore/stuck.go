@@ -66,11 +66,26 @@ func (s *Session) deadlockFinding(ctx context.Context, t *trace) (finding.Findin
 			w.tell(&f, tl, g, w.wakers[g.id][0].g)
 		}
 	}
+	if len(w.ticking) > 0 {
+		f.Evidence = append(f.Evidence, note(fmt.Sprintf("%s on whenever a timer fires, and nobody else does: ten minutes of the test's time have passed like that, after which go test ends a test", goOn(w.ticking))))
+	}
 	f.Pos = place(f.Evidence[0])
 	f.Title = w.title(cycles, roots)
 	f.Help = w.hint(cycles, roots)
 	f.Timeline = tl.finish("schedule of " + s.test)
 	return f, nil
+}
+
+// goOn says that goroutines do.
+func goOn(list []int32) string {
+	if len(list) == 1 {
+		return fmt.Sprintf("G%d goes", list[0])
+	}
+	var names []string
+	for _, g := range list {
+		names = append(names, fmt.Sprintf("G%d", g))
+	}
+	return and(names) + " go"
 }
 
 // tell adds the wait of g for next, 0 for nobody, and the place at which next

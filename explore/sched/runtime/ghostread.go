@@ -345,6 +345,9 @@ func ghostInsert(gp *g) {
 	}
 	ghost.run[i] = id
 	ghost.nrun++
+	if id == 1 {
+		ghostClock.root, ghostClock.ticks = ghostClock.now, 0
+	}
 }
 
 func ghostRemove(gp *g) {

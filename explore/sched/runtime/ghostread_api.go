@@ -87,7 +87,7 @@ func ghostread_run(c *ghostConfig) {
 	if ghostClock.now == 0 {
 		ghostClock.now = nanotime()
 	}
-	ghostClock.start = ghostClock.now
+	ghostClock.start, ghostClock.root, ghostClock.ticks = ghostClock.now, ghostClock.now, 0
 	ghostClock.asked, ghostClock.moved, ghostClock.fires, ghostClock.pushed, ghostClock.loose = 0, 0, 0, false, false
 	ghostClock.offers, ghostClock.asks, ghostClock.fired, ghostClock.overdue, ghostClock.early = 0, 0, 0, false, ghostStrict
 	lockInit(&ghostTimers.mu, lockRankTimers)

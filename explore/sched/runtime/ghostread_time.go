@@ -24,6 +24,8 @@ var (
 		asked uint64
 		moved uint64 // steps when the clock last moved
 		fires int32  // after the test returned
+		root  int64  // when the test's own goroutine could go on last
+		ticks int32  // how often the clock moved since
 		// pushed: time passed though goroutines could run, because nobody let it
 		// pass. loose: the program noticed, before it failed, by a timer or a
 		// look at the clock.
@@ -46,6 +48,8 @@ const (
 	ghostStarve      = 30_000            // points without a clock tick after which timers fire anyway
 	ghostDoubles     = 50_000            // points after which a starved program's time passes twice as fast
 	ghostDrain       = 64                // timers that may fire after the test returned
+	ghostPatience    = 600 * 1e9         // ns after which go test ends a test, if -timeout is not given
+	ghostTicks       = 64                // ticks without which a test has only waited long
 )
 
 // ghostTimed reports whether the current goroutine lives by the world's clock.
@@ -218,7 +222,8 @@ func ghostIdle() (again bool) {
 	if ghost.rootDone {
 		ghostClock.fires++
 	}
-	if when != 0 && ghostClock.fires <= ghostDrain {
+	if when != 0 && ghostClock.fires <= ghostDrain && !ghostForgotten() {
+		ghostClock.ticks++
 		ghostFire()
 		return true
 	}
@@ -228,6 +233,16 @@ func ghostIdle() (again bool) {
 		ghostFinish(ghostDeadlock)
 	}
 	return true
+}
+
+// ghostForgotten reports whether the test's own goroutine has been waiting, and
+// not for the clock, for as long as go test lets a test run, while tickers went
+// on: a deadlock of the others, which the tickers hide. It is asked when no
+// goroutine can run.
+func ghostForgotten() bool {
+	root := ghost.all[1].ptr()
+	return root != nil && root.waitreason != waitReasonSleep && ghostClock.ticks >= ghostTicks && ghostClock.now-ghostClock.root >= ghostPatience &&
+		!ghostClock.pushed && ghostClock.fired == 0 && !ghost.external
 }
 
 // ghostPoll asks the network poller, waiting up to delay ns, and reports

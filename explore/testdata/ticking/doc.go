@@ -1,0 +1,3 @@
+// Package ticking holds tests whose goroutines wait while tickers go on. That
+// of TestLost waits for ever under some schedules.
+package ticking
