@@ -22,16 +22,17 @@ import (
 	"github.com/ghostread/ghostread/internal/gobinary"
 )
 
-// helper names what a copy of this test binary does: see TestHelper.
+// helper names what a copy of this test binary does instead of testing, in a
+// process of its own, which is then killed.
 const helper = "GHOSTREAD_TEST_HELPER"
 
-// TestHelper is run in a process of its own, which is then killed.
-func TestHelper(t *testing.T) {
-	what, arg, ok := strings.Cut(os.Getenv(helper), " ")
-	if !ok {
-		t.Skip("for the other tests")
+func TestMain(m *testing.M) {
+	if what, arg, ok := strings.Cut(os.Getenv(helper), " "); ok {
+		time.AfterFunc(time.Minute, func() { os.Exit(2) }) // if nobody kills it
+		helpers[what](arg)
+		return
 	}
-	helpers[what](arg)
+	m.Run()
 }
 
 var helpers = map[string]func(arg string){
@@ -49,7 +50,7 @@ var helpers = map[string]func(arg string){
 // help starts a helper and returns it and the number that it prints.
 func help(t *testing.T, what, arg string) (*exec.Cmd, int) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelper$", "-test.timeout=1m")
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), helper+"="+what+" "+arg)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
