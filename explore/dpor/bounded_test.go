@@ -55,14 +55,14 @@ func schedules(p dportest.Program, limit int) map[string]int {
 // with few enough preemptions comes once, those with fewer first.
 func TestBounded(t *testing.T) {
 	const seed = 20_261_123
-	programs := 300
+	programs := 150 // about half of those that are generated have few enough schedules
 	if testing.Short() {
-		programs = 50
+		programs = 25
 	}
 	r := rand.New(rand.NewPCG(seed, 2))
 	t.Logf("seed %d", seed)
 	compared, explored := 0, 0
-	for range programs {
+	for compared < programs {
 		p := dportest.Generate(r)
 		if r.IntN(2) == 0 {
 			g := r.IntN(len(p))
@@ -110,9 +110,6 @@ func TestBounded(t *testing.T) {
 		explored += want
 	}
 	t.Logf("%d programs, %d schedules", compared, explored)
-	if compared < programs/2 {
-		t.Errorf("compared %d programs only", compared)
-	}
 }
 
 // TestBoundedAllocation holds Choose to what may run inside package runtime.
