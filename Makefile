@@ -34,8 +34,8 @@ generate:
 # installed where that needs no question: as root on Debian's kin.
 #   chromium  clicks through the HTML pages
 #   gcc       builds the experiments of the lab that use cgo, -race or -asan
-#   gdb, sqlite3  are what an experiment looks at
-#   qemu-user runs the tests of freshmap on other architectures
+#   gdb, sqlite3  are what an experiment looks at; gdb writes core files for inspect
+#   qemu-user runs the tests of freshmap, and a program for inspect, on other architectures
 packages:
 	@missing=; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
