@@ -112,6 +112,13 @@ func (t *Target) refresh() error {
 	}
 	t.mem = newCache(t.raw)
 	err := t.readSpans()
+	for n := 1; err != nil && n < Tries && !t.steady(); n++ { // the program may have moved the list meanwhile
+		t.mem = newCache(t.raw)
+		if again := t.raw.refresh(); again != nil {
+			return again
+		}
+		err = t.readSpans()
+	}
 	if c, ok := t.raw.(*core); ok && err != nil && c.cut > 0 {
 		c.spanless, t.heap = true, heap{} // a walk along pointers is possible without
 		return nil
@@ -159,18 +166,18 @@ func (t *Target) readSpans() error {
 	}
 	header := t.mem.bytes(mheap.Addr+t.bias+uint64(all.Offset), 24)
 	if header == nil {
-		return fmt.Errorf("%s: the list of spans cannot be read", t.Name)
+		return errors.New("the list of the heap's spans cannot be read")
 	}
 	at, count := u64(header, 0), u64(header, 8)
 	if count > maxSpans {
-		return fmt.Errorf("%s: a heap of %d spans, more than there can be", t.Name, count)
+		return fmt.Errorf("a heap of %d spans, more than there can be", count)
 	}
 	t.heap = heap{spans: make([]span, 0, min(count, 1<<20))}
 	var verify []uint64
 	for i := range count {
 		p, ok := t.mem.word(at + 8*i)
 		if !ok {
-			return fmt.Errorf("%s: the list of spans ends after %d of %d", t.Name, i, count)
+			return fmt.Errorf("the list of the heap's spans ends after %d of %d: the program allocated too much meanwhile; try again, or with --stop", i, count)
 		}
 		if t.Image.Bare != nil && t.Image.Bare.Layout != t.Image.Version {
 			verify = append(verify, p)

@@ -76,6 +76,11 @@ type remains struct {
 type kind struct {
 	shape *shape
 	types []*gobinary.Type
+
+	// failed is, for groups that begin at multiples of the stride from an offset
+	// of so many words on, up to where a run of them was looked at in vain. What
+	// begins inside of it is not looked at again: text is one long run.
+	failed []uint64
 }
 
 // Residue looks for keys and elements that were deleted and can be read all the
@@ -113,7 +118,9 @@ func (t *Target) Residue(owner string, look Look) (*Residue, error) {
 			return
 		}
 		out.Maps++
-		r.known(f.Type)
+		if f.Type.Key != nil { // else its type is not known, and nothing can be told by it
+			r.known(f.Type)
+		}
 	}); err != nil {
 		return nil, err
 	}
@@ -175,7 +182,7 @@ func (r *remains) known(t *gobinary.Type) {
 			return
 		}
 	}
-	r.kinds = append(r.kinds, &kind{s, []*gobinary.Type{t}})
+	r.kinds = append(r.kinds, &kind{shape: s, types: []*gobinary.Type{t}, failed: make([]uint64, max(s.stride/8, 1))})
 }
 
 // same reports whether two layouts cannot be told apart in memory.
@@ -319,7 +326,7 @@ func (r *remains) dropped() {
 					at += mallocHeader
 				}
 				if sh := r.w.shape(m); sh != nil && slices.ContainsFunc(r.kinds, func(k *kind) bool { return slices.Contains(k.types, m) }) {
-					r.body(&kind{sh, []*gobinary.Type{m}}, at, end, true, InDropped)
+					r.body(&kind{shape: sh, types: []*gobinary.Type{m}}, at, end, true, InDropped)
 				}
 				continue
 			}
@@ -525,8 +532,10 @@ func (r *remains) freed() {
 	}
 }
 
-// fewGroups is how many groups in a row are taken for groups.
-const fewGroups = 2
+const (
+	fewGroups  = 2  // how many groups in a row are taken for groups
+	manyGroups = 16 // of a Swiss map, one has an empty slot, as good as always
+)
 
 // run decodes the groups that begin at at, if there are any, and returns the
 // bytes that they take.
@@ -540,9 +549,13 @@ func (r *remains) run(at, end uint64) uint64 {
 	}
 	for _, k := range r.kinds {
 		stride := uint64(k.shape.stride)
+		failed := &k.failed[at/8%uint64(len(k.failed))]
+		if at < *failed {
+			continue
+		}
 		var sum evidence
 		to := at
-		for to+stride <= end {
+		for to+stride <= end && (sum.groups < manyGroups || sum.empty > 0 || k.shape.classic != nil) {
 			b := r.w.t.mem.bytes(to, int(stride))
 			before := sum
 			if b == nil || !r.plausible(k.shape, b, &sum) {
@@ -562,6 +575,7 @@ func (r *remains) run(at, end uint64) uint64 {
 			r.count(k, at, uint64(sum.groups), &sum, false, InFreed)
 			return to - at
 		}
+		*failed = to
 	}
 	return 8
 }
