@@ -17,6 +17,15 @@ type job struct {
 	benchtime string
 	timeout   time.Duration
 	reps      int // at most
+	often     int // at least, of quickPeers
+}
+
+// times says how often a peer is measured where others are measured reps times.
+func (j job) times(peer string, reps int) int {
+	if slices.Contains(quickPeers, peer) {
+		reps = max(reps, j.often)
+	}
+	return min(reps, j.reps)
 }
 
 // name is the name without a peer, which -only matches.
@@ -57,7 +66,7 @@ func newJob(c bench.Case, procs int) job {
 }
 
 // quickPeers are those that the figures need.
-var quickPeers = "sync.Map,xsync,xsync-relaxed,freshmap,freshmap-snapshot," + bench.Floor
+var quickPeers = []string{"sync.Map", "xsync", "xsync-relaxed", "freshmap", "freshmap-snapshot", bench.Floor}
 
 // quick is what the figures need.
 func quick(c bench.Case) (procs []int) {
@@ -101,6 +110,18 @@ func seldom(jobs []job) {
 			jobs[i].reps = min(jobs[i].reps, 3)
 		case "Latency":
 			jobs[i].reps = min(jobs[i].reps, 5)
+		}
+	}
+}
+
+// issueReps is how often what was asked for is measured.
+const issueReps = 9
+
+// emphasize has those cells that were asked for measured as often as -issue does.
+func emphasize(jobs []job) {
+	for i, j := range jobs {
+		if slices.Contains(issue(j.Case), j.procs) {
+			jobs[i].often = issueReps
 		}
 	}
 }
@@ -168,13 +189,14 @@ func (s step) String() string {
 // peers, and the first peer is another one each time.
 func schedule(jobs []job, peers []*bench.Peer, reps int) []step {
 	var steps []step
-	for rep := range reps {
+	most := reps
+	for _, j := range jobs {
+		most = max(most, j.often)
+	}
+	for rep := range most {
 		for i, j := range jobs {
-			if rep >= j.reps {
-				continue
-			}
 			for k := range peers {
-				if p := peers[(rep+i+k)%len(peers)]; p.Takes(j.Workload) {
+				if p := peers[(rep+i+k)%len(peers)]; p.Takes(j.Workload) && rep < j.times(p.Name, reps) {
 					steps = append(steps, step{j, p.Name, rep})
 				}
 			}

@@ -31,7 +31,7 @@ const usage = `usage: go run ./cmd/record [-issue | -quick | -full | -only regex
 
   -issue   the figures that were asked for, nine times, in ten minutes
   -quick   what the figures of the document need, in minutes
-  -full    everything, in more than an hour
+  -full    everything, and what was asked for nine times: two hours, with -reps 1 half an hour
   -only    the cases that match, printed and not kept (see -merge)
   -render  the document again, from the kept results
 
@@ -115,10 +115,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		choose, mode = quick, "quick"
 		times := 3
 		if *isIssue {
-			choose, mode, times = issue, "issue", 9
+			choose, mode, times = issue, "issue", issueReps
 		}
 		if *names == "" {
-			*names = quickPeers
+			*names = strings.Join(quickPeers, ",")
 		}
 		if *reps == 0 {
 			*reps = times
@@ -137,7 +137,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(jobs) == 0 {
 		return fmt.Errorf("no case matches -only %s", *only)
 	}
-	if *isIssue {
+	if *isFull {
+		emphasize(jobs)
+	}
+	if *isFull || *isIssue {
 		seldom(jobs)
 	}
 	for i := range jobs {
@@ -156,9 +159,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	about := where(dir)
-	about.Mode, about.Reps = mode, *reps
+	about.Mode = mode
 	start := time.Now()
-	set, left := measure(ctx, schedule(jobs, peers, *reps), exec, stderr)
+	steps := schedule(jobs, peers, *reps)
+	for _, s := range steps {
+		about.Reps = max(about.Reps, s.rep+1)
+	}
+	set, left := measure(ctx, steps, exec, stderr)
 	about.Took = time.Since(start).Round(time.Second).String()
 	about.LeftOut = left
 	for _, p := range peers {

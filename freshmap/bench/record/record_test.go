@@ -59,6 +59,22 @@ func TestScheduleInterleaves(t *testing.T) {
 	}
 }
 
+func TestWhatWasAskedForIsMeasuredOften(t *testing.T) {
+	jobs := plan(full, regexp.MustCompile(`^(Hits|U50)/size=100k/key=int/dist=uniform$|^Memory/size=1M/key=int$`), false, []int{2})
+	emphasize(jobs)
+	seldom(jobs)
+	got := map[string]int{}
+	for _, s := range schedule(jobs, peers(t, "xsync,rwmutex"), 1) {
+		got[s.Workload+" "+s.peer]++
+	}
+	want := map[string]int{
+		"Hits xsync": issueReps, "Hits rwmutex": 1, "U50 xsync": 1, "U50 rwmutex": 1, "Memory xsync": 3, "Memory rwmutex": 1,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("steps (-want +got):\n%s", d)
+	}
+}
+
 // fake is a result that depends on the case alone.
 func fake(s step, speed float64) result.Line {
 	l := result.Line{Key: result.Key{Case: s.name(), Peer: s.peer, Procs: s.procs}, N: 1, Values: map[string]float64{}}
