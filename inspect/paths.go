@@ -10,8 +10,9 @@ import (
 )
 
 // paths are the ways from package variables to maps, without indices: a path
-// that comes back to a type that it has passed goes on from there, so that a
-// list of a million nodes has one.
+// that comes back to a struct that it has passed, or by the same step to another
+// type, goes on from there, so that a list of a million nodes has one. No step
+// comes twice in a path, so that none is longer than there are steps.
 type paths struct {
 	list  []path
 	index map[pathKey]int32
@@ -29,6 +30,11 @@ type pathKey struct {
 	t     *gobinary.Type
 }
 
+// again reports whether a step to t comes back to where p is.
+func (p *path) again(label string, t *gobinary.Type) bool {
+	return p.t == t && (t != nil && t.Kind == reflect.Struct || label != "" && p.label == label)
+}
+
 func (p *paths) root(name string, t *gobinary.Type) int32 {
 	p.list = append(p.list, path{-1, name, t})
 	return int32(len(p.list) - 1)
@@ -39,14 +45,9 @@ func (p *paths) child(up int32, label string, t *gobinary.Type) int32 {
 	if i, ok := p.index[k]; ok {
 		return i
 	}
-	to := int32(-1)
-	if t != nil && t.Kind == reflect.Struct {
-		for i := up; i >= 0; i = p.list[i].up {
-			if p.list[i].t == t {
-				to = i
-				break
-			}
-		}
+	to := up
+	for to >= 0 && !p.list[to].again(label, t) {
+		to = p.list[to].up
 	}
 	if to < 0 {
 		to = int32(len(p.list))
@@ -101,14 +102,9 @@ func (b *branch) child(up int32, label string, t *gobinary.Type) int32 {
 	if i, ok := b.index[k]; ok {
 		return i
 	}
-	to := int32(none)
-	if t != nil && t.Kind == reflect.Struct {
-		for i := up; i != none; i = b.at(i).up {
-			if b.at(i).t == t {
-				to = i
-				break
-			}
-		}
+	to := up
+	for to != none && !b.at(to).again(label, t) {
+		to = b.at(to).up
 	}
 	if to == none {
 		b.list = append(b.list, path{up, label, t})
