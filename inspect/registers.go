@@ -8,7 +8,7 @@ import (
 // registers are those of a thread that stands still. Those that a machine does
 // not have are 0.
 type registers struct {
-	thread int    // id of the thread by the kernel, which runtime.m.procid has too
+	thread int    // id of the thread in its own PID namespace, which runtime.m.procid has too
 	pc, sp uint64 // of the next instruction, of the stack
 	bp     uint64 // frame pointer: RBP on amd64, R29 on arm64
 	lr     uint64 // link register: R30 on arm64

@@ -229,13 +229,19 @@ var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AA
 // readRegisters reads the registers of all threads.
 func (s *stopped) readRegisters() {
 	buf := make([]byte, 8*max(len(amd64Order), arm64Words))
+	own := statusNumber(s.pid, "NSpid")
+	inside := own != 0 && own != s.pid // in a PID namespace that we are not in, that of a container
 	for _, t := range s.list {
 		v := unix.Iovec{Base: &buf[0]}
 		v.SetLen(len(buf))
 		if _, _, no := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGSET, uintptr(t.id), regsGeneral, uintptr(unsafe.Pointer(&v)), 0, 0); no != 0 {
 			continue // killed meanwhile
 		}
-		r, err := newRegisters(machines[runtime.GOARCH], t.id, buf[:v.Len])
+		id := t.id
+		if inside {
+			id = statusNumber(id, "NSpid") // by which the runtime knows it
+		}
+		r, err := newRegisters(machines[runtime.GOARCH], id, buf[:v.Len])
 		if err != nil {
 			s.regsErr = err
 			return
@@ -278,14 +284,15 @@ func tracerOf(pid int) int {
 	return cmp.Or(statusNumber(thread, "Tgid"), thread)
 }
 
-// statusNumber returns a number of proc(5)'s status, 0 if there is none.
+// statusNumber returns a number of proc(5)'s status, the last one of several, 0
+// if there is none.
 func statusNumber(pid int, key string) int {
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0
 	}
 	_, rest, _ := strings.Cut(string(b), "\n"+key+":\t")
-	number, _, _ := strings.Cut(rest, "\n")
-	n, _ := strconv.Atoi(number)
+	line, _, _ := strings.Cut(rest, "\n")
+	n, _ := strconv.Atoi(line[strings.LastIndexByte(line, '\t')+1:])
 	return n
 }

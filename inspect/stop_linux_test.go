@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bufio"
 	"bytes"
 	"debug/elf"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -471,5 +473,48 @@ func TestHoldGone(t *testing.T) {
 	}
 	if err == nil {
 		t.Error("a process stops itself")
+	}
+}
+
+// TestStopElsewhere follows the stack of a goroutine that runs in a PID
+// namespace of its own, as in a container: its threads know themselves by other
+// ids than we do.
+func TestStopElsewhere(t *testing.T) {
+	cmd := exec.Command(buildIn(t, "stacks", "", nil), "spin")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); errors.Is(err, syscall.EPERM) {
+		t.Skipf("no PID namespace: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		in.Close()
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	if _, err := bufio.NewReader(out).ReadBytes('\n'); err != nil {
+		t.Fatal(err)
+	}
+	target, err := Attach(cmd.Process.Pid, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := target.AllowStop(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c, err := target.Census()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(c.Groups, func(g Group) bool { return g.Owner == "main.spinning: m" && g.Entries == 26 }) || c.Stacks.Running > 0 {
+		t.Errorf("main.spinning: m, on the stack of a goroutine that runs, is not found: %v, %v", c.Stacks, c.Stops)
 	}
 }
