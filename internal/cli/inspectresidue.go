@@ -30,31 +30,37 @@ type secretsFrom struct {
 // asked reports whether secrets are to be looked for.
 func (s *secretsFrom) asked() bool { return s.stdin != "" || len(s.files)+len(s.names) > 0 }
 
-// read returns the secrets, one for each line that is not empty.
+// mostSecrets bounds the bytes of secrets that one source gives.
+const mostSecrets = 16 << 20
+
+// read returns the secrets, one for each line that is not empty. A source
+// without one is an error: a search for nothing finds nothing.
 func (s *secretsFrom) read(in io.Reader) (list []inspect.Secret, err error) {
-	lines := func(what string, text []byte) error {
-		n := 0
+	lines := func(what string, from io.Reader) error {
+		text, err := io.ReadAll(io.LimitReader(from, mostSecrets+1))
+		switch {
+		case err != nil:
+			return fmt.Errorf("secrets from %s: %w", what, err)
+		case len(text) > mostSecrets:
+			return fmt.Errorf("%s has more than %s of secrets: divide it", what, inspect.Bytes(mostSecrets))
+		}
+		n, before := 0, len(list)
 		for line := range bytes.Lines(text) {
 			n++
 			if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
 				list = append(list, inspect.Secret{Name: fmt.Sprintf("%s, line %d", what, n), Bytes: line, Int: s.numbers})
 			}
 		}
-		if len(list) == 0 {
+		if len(list) == before {
 			return fmt.Errorf("%s has no secret: one is expected on each line", what)
 		}
 		return nil
 	}
-	const most = 16 << 20
 	if s.stdin != "" {
 		if s.stdin != "-" {
 			return nil, errors.New("a secret on the command line can be read by everybody who lists processes, and by the shell's history: --secret takes only - for standard input\n\tprintf %s \"$TOKEN\" | ghostread inspect residue PID --secret -\n\tor: --secret-file FILE, --secret-env NAME")
 		}
-		text, err := io.ReadAll(io.LimitReader(in, most))
-		if err != nil {
-			return nil, fmt.Errorf("secrets from standard input: %w", err)
-		}
-		if err := lines("standard input", text); err != nil {
+		if err := lines("standard input", in); err != nil {
 			return nil, err
 		}
 	}
@@ -63,12 +69,9 @@ func (s *secretsFrom) read(in io.Reader) (list []inspect.Secret, err error) {
 		if err != nil {
 			return nil, err
 		}
-		text, err := io.ReadAll(io.LimitReader(f, most))
+		err = lines(name, f)
 		f.Close()
 		if err != nil {
-			return nil, fmt.Errorf("secrets from %s: %w", name, err)
-		}
-		if err := lines(name, text); err != nil {
 			return nil, err
 		}
 	}
@@ -116,6 +119,11 @@ because memory could not be read or the program ran meanwhile.`,
 				if search.Secrets, err = secrets.read(cmd.InOrStdin()); err != nil {
 					return err
 				}
+				if look.Entries != 0 || look.Values {
+					return errors.New("--entries and --show-values are for what deleted entries have left: a secret is never written")
+				}
+			} else if cmd.Flags().Changed("hits") {
+				return errors.New("--hits is for places of secrets, and there is none: give --secret-file, --secret-env or --secret -")
 			} else if search.Encodings || secrets.numbers {
 				return errors.New("--encodings and --secret-int say how secrets are looked for, and there is none: give --secret-file, --secret-env or --secret -")
 			}
