@@ -16,7 +16,7 @@ type Census struct {
 	Objects uint64 // bytes of the objects in them: what runtime/metrics calls /memory/classes/heap/objects:bytes
 	Lost    Lost
 	Stacks  Stacks
-	Torn    int // maps whose parts did not agree
+	Torn    int // maps whose parts did not agree; Groups say whose
 	Elapsed time.Duration
 	Stops   Stops    // how the process was stopped meanwhile, see Target.AllowStop
 	Still   bool     // the program did not run meanwhile: a core file
@@ -36,6 +36,7 @@ type Group struct {
 	Old        uint64
 	Overflow   uint64
 	Growing    int
+	Torn       int // of the maps, those whose parts did not agree: their numbers may be of several moments
 	Largest    Map // by bytes
 }
 
@@ -50,6 +51,9 @@ func (g *Group) add(m *Map) {
 	g.Overflow += m.Overflow
 	if m.Growing {
 		g.Growing++
+	}
+	if !m.Consistent {
+		g.Torn++
 	}
 	g.larger(m)
 }
@@ -73,6 +77,7 @@ func (g *Group) join(o *Group) {
 	g.Old += o.Old
 	g.Overflow += o.Overflow
 	g.Growing += o.Growing
+	g.Torn += o.Torn
 	g.larger(&o.Largest)
 }
 

@@ -192,20 +192,37 @@ func (e *AmbiguousError) Error() string {
 	return b.String()
 }
 
+// variable returns the map of the package variable with a name, at address 0 if
+// that is nil; found is nil if there is no such variable, or it cannot be read.
+func (t *Target) variable(name string) (*walk, *found, error) {
+	v, ok := t.Image.Global(name)
+	if !ok || v.Type.Kind != reflect.Map {
+		return nil, nil, nil
+	}
+	if err := t.refresh(); err != nil {
+		return nil, nil, err
+	}
+	w := newWalk(t)
+	at, ok := t.mem.word(v.Addr + t.bias)
+	if !ok {
+		return nil, nil, t.mem.err
+	}
+	return w, &found{Map: Map{Addr: at, Type: v.Type}, path: w.paths.root(v.Name, v.Type)}, nil
+}
+
 // find returns the map that an owner has, or that is at an address. That of a
 // package variable is read without a census.
 func (t *Target) find(owner string, addr uint64) (*walk, *found, error) {
-	if v, ok := t.Image.Global(owner); ok && v.Type.Kind == reflect.Map {
-		if err := t.refresh(); err != nil {
-			return nil, nil, err
-		}
-		w := newWalk(t)
-		if at, ok := t.mem.word(v.Addr + t.bias); ok && at != 0 && (addr == 0 || addr == at) {
-			return w, &found{Map: Map{Addr: at, Type: v.Type}, path: w.paths.root(v.Name, v.Type)}, nil
-		}
+	w, f, err := t.variable(owner)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case f != nil && addr == 0 && f.Addr == 0:
+		return nil, nil, fmt.Errorf("%s is nil: no map was made for it yet", owner)
+	case f != nil && (addr == 0 || addr == f.Addr):
+		return w, f, nil
 	}
-	w, err := t.walk()
-	if err != nil {
+	if w, err = t.walk(); err != nil {
 		return nil, nil, err
 	}
 	var list []*found
@@ -215,13 +232,14 @@ func (t *Target) find(owner string, addr uint64) (*walk, *found, error) {
 		if addr != 0 && f.Addr != addr {
 			continue
 		}
-		if name := w.paths.name(f.path); owner != "" && name != owner {
-			if strings.Contains(name, owner) && !slices.Contains(near, name) {
-				near = append(near, name)
-			}
-			continue
+		switch name := w.paths.name(f.path); {
+		case owner == "" || name == owner:
+			list = append(list, f)
+		case addr != 0:
+			return nil, nil, fmt.Errorf("the map at %#x belongs to %s, not to %s", addr, name, owner)
+		case strings.Contains(name, owner) && !slices.Contains(near, name):
+			near = append(near, name)
 		}
-		list = append(list, f)
 	}
 	switch {
 	case len(list) == 1:
@@ -233,7 +251,7 @@ func (t *Target) find(owner string, addr uint64) (*walk, *found, error) {
 		}
 		slices.SortFunc(e.Maps, func(a, b Map) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Addr, b.Addr)) })
 		return nil, nil, e
-	case owner == "":
+	case addr != 0:
 		return nil, nil, fmt.Errorf("no map that was found is at %#x: the census lists owners, and an owner with several maps their addresses", addr)
 	}
 	slices.Sort(near)

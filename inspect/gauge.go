@@ -51,9 +51,18 @@ type Reading struct {
 // errNoMap says that where a map was is something else.
 var errNoMap = errors.New("where the map was is something else by now: it was given up, and its memory used again")
 
-// Gauge finds a map as [Target.At] does.
+// Gauge finds a map as [Target.At] does. A package variable may be nil: it may
+// get a map later.
 func (t *Target) Gauge(owner string, addr uint64) (*Gauge, error) {
-	w, f, err := t.find(owner, addr)
+	var w *walk
+	var f *found
+	var err error
+	if addr == 0 {
+		w, f, err = t.variable(owner)
+	}
+	if f == nil && err == nil {
+		w, f, err = t.find(owner, addr)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -48,11 +48,12 @@ func newInspect(s *session) *cobra.Command {
 		Use:   "inspect {pid | --core file | --exe program} [owner] [-- arguments]",
 		Short: "show the maps of a running Go program: owners, load, waste",
 		Long: `Inspect reads the memory of a running Go program, without stopping it, or a core
-file of one, and lists its maps by owner: how many, how many entries they have, how many slots, and
-what of their memory is wasted. It follows package variables, and objects that
-say of which type they are, along typed pointers; what it could not follow it
-counts. The executable needs its DWARF;
-Go 1.20 to 1.27 on linux/amd64 have been tried, and core files of linux/arm64.
+file of one, and lists its maps by owner: how many, how many entries they have,
+how many slots, and what of their memory is wasted. It follows package variables,
+stacks of goroutines, and objects that say of which type they are, along typed
+pointers; what it could not follow it counts. Without DWARF in the executable
+most owners are not known. Go 1.20 to 1.27 on linux/amd64 have been tried, and
+core files of linux/arm64.
 
 With an owner as the list has it, or an address, it shows one map: its tables or
 buckets, how its slots are filled, what deleted entries have left in them, and
@@ -73,6 +74,17 @@ they may be secrets; --show-values shows them.`,
 			if err := watch.check(cmd.Flags()); err != nil {
 				return err
 			}
+			if err := one.check(format, watch.on); err != nil {
+				return err
+			}
+			addr, err := address(at)
+			if err != nil {
+				return err
+			}
+			named := addr != 0 || from.named(args)
+			if err := heeded(cmd.Flags(), viewOf(&one, watch.on, format == "html", named)); err != nil {
+				return err
+			}
 			if one.ofExecutable(&from, args) {
 				o, err := inspect.OffsetsOf(from.exe, args[0])
 				if err != nil {
@@ -80,23 +92,20 @@ they may be secrets; --show-values shows them.`,
 				}
 				return writeOffsets(cmd.OutOrStdout(), o, format)
 			}
+			from.graceful = watch.on
 			t, owner, err := from.open(args)
 			if err != nil {
 				return err
 			}
 			defer t.Close()
 			if one.hex || one.layout {
-				return one.show(cmd.OutOrStdout(), t, owner, at, look, format)
+				return one.show(cmd.OutOrStdout(), t, owner, addr, look, format)
 			}
 			if watch.on && t.Still() {
 				return fmt.Errorf("%s does not change, so there is nothing to watch", t.Name)
 			}
 			if watch.on && from.stop > 0 {
 				return errors.New("--stop is not for --watch, which would stop the process again and again")
-			}
-			addr, err := address(at)
-			if err != nil {
-				return err
 			}
 			watch.top = top
 			if format == "html" {
@@ -107,7 +116,7 @@ they may be secrets; --show-values shows them.`,
 				_, err := watch.watch(cmd, t, owner, addr, format)
 				return err
 			}
-			if owner != "" || at != "" {
+			if owner != "" || addr != 0 {
 				return inspectOne(cmd.OutOrStdout(), t, owner, addr, look, format)
 			}
 			c, err := t.Census()
@@ -116,6 +125,9 @@ they may be secrets; --show-values shows them.`,
 			}
 			slices.SortStableFunc(c.Groups, by)
 			if format == "json" {
+				if cmd.Flags().Changed("top") && top > 0 {
+					c.Groups = c.Groups[:min(top, len(c.Groups))]
+				}
 				return writeJSON(cmd.OutOrStdout(), c)
 			}
 			return writeCensus(cmd.OutOrStdout(), c, top)
@@ -126,7 +138,7 @@ they may be secrets; --show-values shows them.`,
 	watch.flags(f)
 	one.flags(f)
 	f.StringVar(&order, "sort", "waste", "order of owners: "+strings.Join(orders, ", "))
-	f.IntVar(&top, "top", 20, "how many owners are shown; 0 means all")
+	f.IntVar(&top, "top", 20, "how many owners are shown, in JSON all unless it is given; 0 means all")
 	f.StringVar(&at, "addr", "", "show the map whose header is at this address, like 0xc000012345")
 	f.IntVar(&look.Entries, "entries", 10, "of one map, how many entries are shown; -1 means all")
 	f.BoolVar(&look.Values, "show-values", false, "show what is in strings and byte slices")
@@ -198,12 +210,19 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	fmt.Fprintln(w, "maps\tentries\tslots\tload\tdeleted\tbytes\twaste\t  owner and type")
 	for i := range groups {
 		g := &groups[i]
-		growing := ""
+		marks := ""
 		if g.Growing > 0 {
-			growing = " (growing)"
+			marks = " (growing)"
+		}
+		switch {
+		case g.Torn == 0:
+		case g.Torn == g.Maps:
+			marks += " (changed while read)"
+		default:
+			marks += fmt.Sprintf(" (%s changed while read)", inspect.Count(uint64(g.Torn)))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.0f %%\t%s\t%s\t%s\t  %s  %s%s\n", inspect.Count(uint64(g.Maps)), inspect.Count(g.Entries), inspect.Count(g.Slots),
-			100*g.Load(), inspect.Count(g.Tombstones), inspect.Bytes(g.Bytes), inspect.Bytes(g.Waste), g.Owner, g.Type, growing)
+			100*g.Load(), inspect.Count(g.Tombstones), inspect.Bytes(g.Bytes), inspect.Bytes(g.Waste), g.Owner, g.Type, marks)
 	}
 	w.Flush()
 	if more := len(c.Groups) - len(groups); more > 0 {

@@ -109,13 +109,13 @@ func newDiff() *cobra.Command {
 		Use:   "diff before after",
 		Short: "say what has happened to a map between two moments, slot by slot",
 		Long: `Diff compares two snapshots of one map. Each is a file that ghostread inspect
-snapshot has written, or the second is a process and an owner. With a process and
-an owner only, it looks at the map twice.
+snapshot has written, or the second is a process, or a core file of it, and an
+owner. With a process and an owner only, it looks at the map twice.
 
 It lists entries that were removed, and says whether their keys can still be
 read; entries that were added; elements that were changed; keys and elements that
 were left in slots; and entries that were moved, by growth or otherwise.`,
-		Example: "  ghostread inspect diff before.snap after.snap\n  ghostread inspect diff before.snap 4321 main.cache\n  ghostread inspect diff 4321 main.cache --interval 5s",
+		Example: "  ghostread inspect diff before.snap after.snap\n  ghostread inspect diff before.snap 4321 main.cache\n  ghostread inspect diff before.snap --core core.4321 main.cache\n  ghostread inspect diff 4321 main.cache --interval 5s",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("unknown format %q, want text or json", format)
@@ -124,7 +124,7 @@ were left in slots; and entries that were moved, by growth or otherwise.`,
 			if err != nil {
 				return err
 			}
-			before, after, err := both(cmd, &from, args, addr, look, interval)
+			before, after, err := both(&from, args, addr, look, interval)
 			if err != nil {
 				return err
 			}
@@ -149,19 +149,15 @@ were left in slots; and entries that were moved, by growth or otherwise.`,
 }
 
 // both returns the two snapshots that the arguments name.
-func both(cmd *cobra.Command, from *source, args []string, addr uint64, look inspect.Look, interval time.Duration) (before, after *inspect.Snapshot, err error) {
+func both(from *source, args []string, addr uint64, look inspect.Look, interval time.Duration) (before, after *inspect.Snapshot, err error) {
 	if len(args) == 0 {
 		return nil, nil, errors.New("diff takes two snapshots, or one and a process with an owner, or only those\n\tghostread inspect diff before.snap 4321 main.cache")
 	}
-	if _, err := strconv.Atoi(args[0]); err == nil {
+	if _, err := strconv.Atoi(args[0]); err == nil && from.core == "" {
 		if before, err = record(from, args, addr, look); err != nil {
 			return nil, nil, err
 		}
-		select {
-		case <-cmd.Context().Done():
-			return nil, nil, cmd.Context().Err()
-		case <-time.After(interval):
-		}
+		time.Sleep(interval)
 		after, err = record(from, args, addr, look)
 		return before, after, err
 	}
@@ -169,6 +165,7 @@ func both(cmd *cobra.Command, from *source, args []string, addr uint64, look ins
 		return nil, nil, err
 	}
 	switch {
+	case from.core != "": // an owner, or --addr
 	case len(args) == 1:
 		return nil, nil, fmt.Errorf("compare %s with what? give a second snapshot, or a process and an owner", args[0])
 	case len(args) == 2:

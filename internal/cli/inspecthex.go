@@ -31,17 +31,23 @@ func (c *closeUp) ofExecutable(from *source, args []string) bool {
 	return c.layout && from.exe != "" && from.core == "" && len(args) == 1 && !strings.ContainsRune("0123456789", rune((args[0] + " ")[0]))
 }
 
-// show writes the views that are asked for.
-func (c *closeUp) show(out io.Writer, t *inspect.Target, owner, at string, look inspect.Look, format string) error {
-	addr, err := address(at)
-	if err != nil {
-		return err
+// check says what does not go together.
+func (c *closeUp) check(format string, watch bool) error {
+	switch {
+	case c.hex && c.layout:
+		return errors.New("either --hex or --layout, not both")
+	case (c.hex || c.layout) && watch:
+		return errors.New("--hex and --layout show one moment: they do not go with --watch")
+	case (c.hex || c.layout) && format == "html":
+		return errors.New("--hex and --layout are written as text or json, not as html")
 	}
+	return nil
+}
+
+// show writes the views that are asked for.
+func (c *closeUp) show(out io.Writer, t *inspect.Target, owner string, addr uint64, look inspect.Look, format string) error {
 	if owner == "" && addr == 0 {
 		return errors.New("--hex and --layout show one map: name its owner, as ghostread inspect lists it, or give --addr")
-	}
-	if c.hex && c.layout {
-		return errors.New("either --hex or --layout, not both")
 	}
 	if c.layout {
 		o, err := t.Offsets(owner, addr)

@@ -31,17 +31,19 @@ func writeDetail(out io.Writer, t *inspect.Target, d *inspect.Detail, look inspe
 		fmt.Fprintf(&b, "it changed while it was read, %d times in a row: what follows mixes several moments\n", d.Tries)
 	}
 	writeShape(&b, d)
-	b.WriteString("slots with an entry:")
 	what := "group"
 	if d.Classic {
 		what = "bucket"
 	}
-	for n, count := range d.Full {
-		if count > 0 {
-			fmt.Fprintf(&b, "  %d of 8 in %s", n, inspect.Plural(uint64(count), what))
+	if len(d.Full) > 0 {
+		b.WriteString("slots with an entry:")
+		for n, count := range d.Full {
+			if count > 0 {
+				fmt.Fprintf(&b, "  %d of 8 in %s", n, inspect.Plural(uint64(count), what))
+			}
 		}
+		b.WriteString("\n")
 	}
-	b.WriteString("\n")
 	if d.Spread != nil && d.Entries > 0 {
 		writeSpread(&b, d)
 	}
@@ -66,6 +68,8 @@ func writeDetail(out io.Writer, t *inspect.Target, d *inspect.Detail, look inspe
 // writeShape prints how the map is divided.
 func writeShape(b *strings.Builder, d *inspect.Detail) {
 	switch {
+	case d.Slots == 0:
+		b.WriteString("no slots: nothing was allocated for entries yet\n")
 	case d.Classic && d.Growing:
 		fmt.Fprintf(b, "%s, growing: %s of the old buckets are moved, %s of old ones are left\n", inspect.Plural(1<<d.B, "bucket"), inspect.Count(d.Evacuated), inspect.Bytes(d.Old))
 	case d.Classic && d.Overflow > 0:

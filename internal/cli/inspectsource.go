@@ -26,6 +26,10 @@ type source struct {
 	leave     bool
 	stop      time.Duration
 	set       *pflag.FlagSet
+
+	// graceful says that the command ends by its context when it is interrupted.
+	// Otherwise an interrupt ends ghostread at once: it has nothing to finish.
+	graceful bool
 }
 
 func (s *source) flags(f *pflag.FlagSet) {
@@ -56,8 +60,24 @@ func (s *source) open(args []string) (t *inspect.Target, owner string, err error
 	return t, owner, nil
 }
 
+// started reports whether the arguments say that the program is to be started.
+func (s *source) started(args []string) bool {
+	return s.exe != "" && s.core == "" && (len(args) == 0 || s.set.ArgsLenAtDash() >= 0)
+}
+
+// named reports whether the arguments have an owner of maps.
+func (s *source) named(args []string) bool {
+	switch {
+	case s.started(args):
+		return s.set.ArgsLenAtDash() > 0
+	case s.core != "":
+		return len(args) > 0
+	}
+	return len(args) > 1
+}
+
 func (s *source) find(args []string) (t *inspect.Target, owner string, err error) {
-	started := s.exe != "" && s.core == "" && (len(args) == 0 || s.set.ArgsLenAtDash() >= 0)
+	started := s.started(args)
 	for _, name := range []string{"after", "when", "leave"} {
 		if s.set.Changed(name) && !started {
 			return nil, "", fmt.Errorf("--%s is for a program that is started: ghostread inspect --exe PROGRAM --%s ... -- its arguments", name, name)
@@ -66,7 +86,10 @@ func (s *source) find(args []string) (t *inspect.Target, owner string, err error
 	switch {
 	case started:
 		return s.start(args)
-	case s.core != "":
+	case !s.graceful:
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+	}
+	if s.core != "" {
 		return s.openCore(args)
 	}
 	if len(args) < 1 || len(args) > 2 {

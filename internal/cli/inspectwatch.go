@@ -199,9 +199,15 @@ func (l *looker) all(s *sight) error {
 	t := &c.Total
 	s.Maps, s.Entries, s.Slots, s.Tombstones, s.Bytes, s.Waste = t.Maps, t.Entries, t.Slots, t.Tombstones, t.Bytes, t.Waste
 	s.Growing, s.Torn, s.Heap = t.Growing, c.Torn, c.Heap
-	owners := make(map[[2]string]ownerSight, len(c.Groups))
-	for i := range c.Groups {
-		g := &c.Groups[i]
+	l.owned(s, c.Groups)
+	return nil
+}
+
+// owned adds owners to a sight, and compares them with those of the one before.
+func (l *looker) owned(s *sight, groups []inspect.Group) {
+	owners := make(map[[2]string]ownerSight, len(groups))
+	for i := range groups {
+		g := &groups[i]
 		key := [2]string{g.Owner, g.Type}
 		if _, ok := owners[key]; ok {
 			continue // two types of one name
@@ -227,11 +233,15 @@ func (l *looker) all(s *sight) error {
 		s.Owners = append(s.Owners, o)
 		s.Added, s.Removed = s.Added+o.Added, s.Removed+o.Removed
 	}
+	for key, old := range l.owners {
+		if _, ok := owners[key]; !ok {
+			s.Removed += old.Entries // its maps are gone
+		}
+	}
 	l.owners = owners
 	slices.SortStableFunc(s.Owners, func(a, b ownerSight) int {
 		return cmp.Or(-compareBool(a.grows(), b.grows()), cmp.Compare(b.Waste, a.Waste), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Type, b.Type))
 	})
-	return nil
 }
 
 func compareBool(a, b bool) int {

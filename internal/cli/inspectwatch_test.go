@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ghostread/ghostread/inspect"
 )
 
 // sights are looks at a program whose maps grow.
@@ -112,5 +114,20 @@ func TestSightLine(t *testing.T) {
 	}
 	if got := line("a\nb\x1b[2J\tc"); got != `a\nb\x1b[2J\tc` {
 		t.Errorf("a name with control characters: got %q", got)
+	}
+}
+
+// TestGone counts the entries of owners whose maps are gone as removed.
+func TestGone(t *testing.T) {
+	l := &looker{owners: map[[2]string]ownerSight{}}
+	group := func(owner string, entries uint64) inspect.Group {
+		return inspect.Group{Owner: owner, Type: "map[int]int", Maps: 1, Entries: entries, Slots: 64}
+	}
+	first, second := new(sight), new(sight)
+	l.owned(first, []inspect.Group{group("main.a", 10), group("main.b", 7), group("main.c", 5)})
+	l.before = first
+	l.owned(second, []inspect.Group{group("main.a", 13), group("main.c", 4), group("main.d", 2)})
+	if second.Added != 5 || second.Removed != 8 {
+		t.Errorf("3 and 2 entries came, 1 went, and 7 with their map: got +%d -%d", second.Added, second.Removed)
 	}
 }

@@ -90,6 +90,7 @@ type row struct {
 	Load                                   string // percent
 	Full, Dead, Wasted                     string // widths of bars
 	Growing                                bool
+	Torn                                   uint64
 }
 
 type advice struct{ Owner, Text string }
@@ -123,7 +124,7 @@ func Census(w io.Writer, c *inspect.Census, looks []Look) error {
 		}
 		p.Rows = append(p.Rows, row{
 			Owner: g.Owner, Type: g.Type, Maps: uint64(g.Maps), Entries: g.Entries, Slots: g.Slots, Tombstones: g.Tombstones, Size: g.Bytes, Waste: g.Waste,
-			Load: fmt.Sprintf("%.0f", 100*g.Load()), Full: share(g.Entries, g.Slots), Dead: share(g.Tombstones, g.Slots), Wasted: share(g.Waste, most), Growing: g.Growing > 0,
+			Load: fmt.Sprintf("%.0f", 100*g.Load()), Full: share(g.Entries, g.Slots), Dead: share(g.Tombstones, g.Slots), Wasted: share(g.Waste, most), Growing: g.Growing > 0, Torn: uint64(g.Torn),
 		})
 	}
 	if more := len(c.Groups) - len(p.Rows); more > 0 {
@@ -132,7 +133,7 @@ func Census(w io.Writer, c *inspect.Census, looks []Look) error {
 	if lost := c.Lost.String(); lost != "" {
 		p.NotFollowed = append(p.NotFollowed, lost+"; maps that only these lead to have no owner, and some may be missing")
 	}
-	p.NotFollowed = append(p.NotFollowed, c.Notes...)
+	p.NotFollowed = append(append(p.NotFollowed, "Goroutines: "+c.Stacks.String()), c.Notes...)
 	if err := p.grow(looks); err != nil {
 		return err
 	}
