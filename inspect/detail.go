@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -72,75 +73,87 @@ func (w *walk) detail(f *found, look Look) (*Detail, error) {
 		return nil, fmt.Errorf("maps of type %s have a layout that is not known", f.Type.Name)
 	}
 	d := &Detail{Map: Map{Addr: f.Addr, Type: f.Type}, Owner: w.paths.name(f.path), Key: nameOf(f.Type.Key), Elem: nameOf(f.Type.Elem)}
-	var pieces []piece
-	if s.swiss != nil {
-		pieces = w.readSwiss(s.swiss, &d.Map)
-		w.tables(s.swiss, d)
-	} else {
-		pieces = w.readClassic(s.classic, &d.Map)
-		if head := w.pieces; len(head) > 0 {
-			d.B = int(u8(head[0].data, s.classic.b))
+	t := newTally(w, s)
+	w.looker, w.flowing, w.hands = t, true, w.t.hands()
+	defer func() { w.looker, w.flowing = nil, false }()
+	var first []piece
+	r := w.settle(s.swiss, s.classic, &d.Map, func(r *copying) {
+		t.reset()
+		if w.copy(w.single[:], math.MaxInt); w.gone {
+			return
 		}
+		for p := range w.body(r) { // one group, that was kept
+			if !p.flowed && p.data != nil {
+				t.begin(r, 1)
+				t.look(0, p, p.data)
+			}
+		}
+		if look.Entries != 0 {
+			var same bool
+			first, same = w.first(r, look.Entries)
+			r.ok = r.ok && same
+		}
+	})
+	if w.gone {
+		return nil, errGone
 	}
-	w.slots(d, s, pieces, look)
+	sum := t.sum()
+	d.header(w, r)
+	d.Full = slices.Clone(sum.full[:])
+	for len(d.Full) > 0 && d.Full[len(d.Full)-1] == 0 {
+		d.Full = d.Full[:len(d.Full)-1]
+	}
+	d.KeysLeft, d.ElemsLeft = sum.left[0], sum.left[1]
 	if d.Slots <= MaxSlots {
-		d.Spread = w.spreadOf(d, s, pieces)
+		d.Spread = t.spread(&sum, d.Growing, w.body(r))
 	}
+	d.entries(&viewer{w: w, look: look}, s, first)
 	return d, nil
 }
 
-// tables reads from what was collected of a map how its tables are.
-func (w *walk) tables(s *swiss, d *Detail) {
-	if len(w.pieces) == 0 {
+// header reads from what was copied of a map how large it is, and how the tables
+// of a Swiss one are.
+func (d *Detail) header(w *walk, r *copying) {
+	if len(r.stages) == 0 || w.got(r, 0)[0].data == nil {
 		return
 	}
-	head := w.pieces[0].data
+	head, s := w.got(r, 0)[0].data, r.swiss
+	if s == nil {
+		d.B = int(u8(head, r.classic.b))
+		return
+	}
 	if u64(head, s.dirLen) == 0 {
 		return
 	}
 	d.Depth = int(u8(head, s.globalDepth))
-	// After the header and the directory come tables, each with its groups.
-	for i := 2; i+1 < len(w.pieces); i += 2 {
-		t, g := w.pieces[i], w.pieces[i+1].data
-		table := Table{
+	if len(r.stages) < 4 {
+		return // torn
+	}
+	for i, t := range w.got(r, 2) {
+		if t.data == nil {
+			continue
+		}
+		d.Tables = append(d.Tables, Table{
 			Addr: t.addr, Depth: int(u8(t.data, s.tLocalDepth)), Used: u16(t.data, s.tUsed),
-			Capacity: u16(t.data, s.tCapacity), GrowthLeft: u16(t.data, s.tGrowthLeft),
-		}
-		for off := s.ctrl; off+groupSlots <= int64(len(g)); off += s.group {
-			_, dead := control(g[off : off+groupSlots])
-			table.Tombstones += dead
-		}
-		d.Tables = append(d.Tables, table)
+			Capacity: u16(t.data, s.tCapacity), GrowthLeft: u16(t.data, s.tGrowthLeft), Tombstones: uint64(w.got(r, 3)[i].dead),
+		})
 	}
 }
 
-// slots looks at each slot of a map that was copied.
-func (w *walk) slots(d *Detail, s *shape, pieces []piece, look Look) {
-	v := &viewer{w: w, look: look}
-	count := func(n int) {
-		for len(d.Full) <= n {
-			d.Full = append(d.Full, 0)
-		}
-		d.Full[n]++
-	}
-	control := s.control()
+// entries puts the first entries of groups or buckets in words.
+func (d *Detail) entries(v *viewer, s *shape, pieces []piece) {
 	for _, p := range pieces {
 		for at := int64(0); at+s.stride <= int64(len(p.data)); at += s.stride {
 			b := p.data[at : at+s.stride]
-			full := 0
-			for i, c := range b[control : control+groupSlots] {
-				if s.full(c) {
-					if full++; look.Entries < 0 || len(d.First) < look.Entries {
-						key, elem := s.entry(b, i)
-						d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, key), v.slot(d.Type.Elem, s.slots[1].t, elem)})
-					}
-					continue
+			for i := range groupSlots {
+				if v.look.Entries >= 0 && len(d.First) >= v.look.Entries {
+					return
 				}
-				key, elem := s.entry(b, i)
-				d.KeysLeft += s.left(0, key)
-				d.ElemsLeft += s.left(1, elem)
+				if s.live(b, i) {
+					key, elem := s.entry(b, i)
+					d.First = append(d.First, Entry{v.slot(d.Type.Key, s.slots[0].t, key), v.slot(d.Type.Elem, s.slots[1].t, elem)})
+				}
 			}
-			count(full)
 		}
 	}
 }
@@ -150,31 +163,6 @@ func nameOf(t *gobinary.Type) string {
 		return "unknown"
 	}
 	return t.Name
-}
-
-// left is 1 if something can be read in b, where the key (0) or the element (1)
-// of a slot without an entry was. A string without its pointer is its length
-// only: delete zeroes no more of it in maps up to Go 1.23.
-func (s *shape) left(i int, b []byte) int {
-	if s.slots[i].t.Kind == reflect.String && u64(b, 0) == 0 {
-		return 0
-	}
-	return left(b)
-}
-
-// left is 1 if b has a byte that is not zero.
-func left(b []byte) int {
-	for ; len(b) >= 8; b = b[8:] {
-		if u64(b, 0) != 0 {
-			return 1
-		}
-	}
-	for _, x := range b {
-		if x != 0 {
-			return 1
-		}
-	}
-	return 0
 }
 
 // AmbiguousError says that an owner has several maps.

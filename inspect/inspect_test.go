@@ -433,6 +433,21 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// TestFullOnes compares with what each slot says.
+func TestFullOnes(t *testing.T) {
+	for _, s := range []*shape{{swiss: new(swiss)}, {classic: new(classic)}} {
+		for x := range 1 << 16 {
+			c := [groupSlots]byte{byte(x), byte(x >> 8), 0, 4, 5, 0x80, 0xFE, byte(x)}
+			got := s.fullOnes(u64(c[:], 0))
+			for i, b := range c {
+				if full := got>>(8*i)&0xff == 0x80; full != s.full(b) || got&^highBits != 0 {
+					t.Fatalf("% x: got %#x", c, got)
+				}
+			}
+		}
+	}
+}
+
 // TestControl compares with a count slot by slot.
 func TestControl(t *testing.T) {
 	for x := range 1 << 16 {

@@ -110,27 +110,17 @@ func (w *walk) spread(n int, do func(*worker)) error {
 		return nil
 	}
 	if w.workers == nil {
-		for range cmp.Or(w.t.workers, min(runtime.GOMAXPROCS(0), maxWorkers)) {
+		for range w.t.hands() {
 			w.workers = append(w.workers, newWorker(w))
 		}
 	}
-	var next atomic.Int64
-	work := func(k *worker) {
-		for i := int(next.Add(1)) - 1; i < n && !k.gone; i = int(next.Add(1)) - 1 {
-			k.begin(&w.tasks[i])
-			do(k)
-		}
-	}
-	var all sync.WaitGroup
-	for _, k := range w.workers[1:min(n, len(w.workers))] {
-		all.Go(func() { work(k) })
-	}
-	work(w.workers[0])
-	all.Wait()
-	for _, k := range w.workers {
-		if k.gone {
-			return errGone
-		}
+	if !divided(n, len(w.workers), func(hand, i int) bool {
+		k := w.workers[hand]
+		k.begin(&w.tasks[i])
+		do(k)
+		return !k.gone
+	}) {
+		return errGone
 	}
 	items, maps := 0, 0
 	for i := range w.tasks[:n] {
@@ -153,6 +143,31 @@ func (w *walk) spread(n int, do func(*worker)) error {
 		t.release()
 	}
 	return nil
+}
+
+// hands returns how many goroutines look at something large.
+func (t *Target) hands() int { return cmp.Or(t.workers, min(runtime.GOMAXPROCS(0), maxWorkers)) }
+
+// divided calls do with each number below n, by as many goroutines as hands
+// says; each of them has the number that it gives do, from 0 on. It returns false
+// if do did: then some numbers may be left out.
+func divided(n, hands int, do func(hand, i int) bool) bool {
+	var next atomic.Int64
+	var failed atomic.Bool
+	work := func(hand int) {
+		for i := int(next.Add(1)) - 1; i < n && !failed.Load(); i = int(next.Add(1)) - 1 {
+			if !do(hand, i) {
+				failed.Store(true)
+			}
+		}
+	}
+	var all sync.WaitGroup
+	for hand := 1; hand < min(n, hands); hand++ {
+		all.Go(func() { work(hand) })
+	}
+	work(0)
+	all.Wait()
+	return !failed.Load()
 }
 
 // collected gathers what the workers know of the maps that they read.
@@ -259,7 +274,7 @@ func (k *worker) small(list []mapItem) {
 		}
 		r.now.Consistent, r.now.Tries = true, 1
 		k.met(&r.now, m.path)
-		k.found = k.body(k.found[:0], r)
+		k.found = k.kept(k.found[:0], r)
 		k.entries(m.path, k.w.known[m.shape], k.found)
 	}
 }
@@ -268,11 +283,8 @@ func (k *worker) small(list []mapItem) {
 func (k *worker) large(m mapItem) {
 	s := k.w.known[m.shape]
 	now := Map{Addr: m.addr, Type: s.t}
-	k.sink = func(p piece) {
-		k.found = append(k.found[:0], p)
-		k.entries(m.path, s, k.found)
-	}
-	defer func() { k.sink = nil }()
+	k.looker = &follower{k, m.path, s}
+	defer func() { k.looker = nil }()
 	var pieces []piece
 	if s.swiss != nil {
 		pieces = k.readSwiss(s.swiss, &now)
@@ -289,6 +301,20 @@ func (k *worker) large(m mapItem) {
 	k.met(&now, m.path)
 	k.entries(m.path, s, pieces)
 	k.copier.release()
+}
+
+// follower follows what is in a map that is copied piece by piece.
+type follower struct {
+	k     *worker
+	path  int32
+	shape *shape
+}
+
+func (f *follower) begin(*copying, int) {}
+
+func (f *follower) look(_ int, p *section, data []byte) {
+	f.k.found = append(f.k.found[:0], piece{p.addr, data})
+	f.k.entries(f.path, f.shape, f.k.found)
 }
 
 // groupKey is what the maps of a Group have in common.

@@ -212,6 +212,12 @@ func number(b []byte, off, size int64) uint64 {
 	return 0
 }
 
-func u64(b []byte, off int64) uint64 { return number(b, off, 8) }
+func u64(b []byte, off int64) uint64 {
+	if off < 0 || off > int64(len(b))-8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b[off:])
+}
+
 func u16(b []byte, off int64) uint64 { return number(b, off, 2) }
 func u8(b []byte, off int64) uint64  { return number(b, off, 1) }

@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"hash/maphash"
+	"iter"
 	"math"
 	"math/bits"
 	"slices"
@@ -26,7 +27,11 @@ type piece struct {
 type section struct {
 	piece
 	n       int
-	places  uint64 // of a table in the directory
+	full    uint64 // slots with an entry
+	dead    uint32 // deleted slots of a table
+	squares uint32 // of the entries of each group, added up; of a table that was looked at
+	places  uint32 // of a table in the directory
+	chain   uint32 // the number of the first of some buckets, or of the one from which they overflow
 	what    role
 	changed bool   // while the map was copied
 	flowed  bool   // it was looked at and not kept
@@ -37,11 +42,19 @@ type section struct {
 type role uint8
 
 const (
-	roleBody role = iota // or, of a Swiss map, header, directory or table
-	roleOld              // old buckets of a classic map, or the overflow of them
-	roleMore             // what a classic map keeps besides: hmap.extra
-	roleList             // the slices in that
+	roleBody  role = iota // or, of a Swiss map, header, directory or table
+	roleOld               // old buckets of a classic map, or the overflow of them
+	roleMore              // what a classic map keeps besides: hmap.extra
+	roleList              // the slices in that
+	roleArray             // the arrays of those, which are not read
 )
+
+// link says that what was copied of a classic map leads to n bytes at addr.
+type link struct {
+	addr, n uint64
+	what    role
+	chain   uint32
+}
 
 // copying is a map that is being copied, stage by stage: what one stage has
 // copied says what the next one has to.
@@ -49,16 +62,16 @@ type copying struct {
 	swiss   *swiss
 	classic *classic
 	now     Map
-	stages  [][2]int // of copier.parts: the header, the directory or the group, and so on
-	full    uint64   // slots with an entry
-	size    int      // of the parts so far
-	extra   uint64   // overflow buckets of a classic map
-	one     bool     // a Swiss map without tables
-	ok      bool     // the parts agree
-	left    bool     // it is larger than wanted, and was left
-	bad     bool     // some parts do not agree
-	flows   bool     // the last stage was looked at and not kept; what is to be copied next begins at upto
-	upto    int
+	stages  [][2]int            // of copier.parts: the header, the directory or the group, and so on
+	full    uint64              // slots with an entry
+	size    int                 // of the parts so far
+	extra   uint64              // overflow buckets of a classic map
+	near    [roleOld + 1]region // where its buckets and the old ones were allocated; some overflow buckets are behind them
+	one     bool                // a Swiss map without tables
+	ok      bool                // the parts agree
+	left    bool                // it is larger than wanted, and was left
+	bad     bool                // some parts do not agree
+	flows   bool                // the last stage was looked at and not kept
 }
 
 // start makes r ready to read the map at addr.
@@ -75,12 +88,17 @@ type copier struct {
 	second []byte  // what is there when it is copied again
 	live   []int
 	single [1]copying
-	sink   func(piece) // if not nil, gets groups or buckets of large maps, which are not kept then
-	flood  int         // up to how many bytes are kept, if so; 0 means floodBytes
-	window batch
+	links  []link // from the last stage of a classic map that was counted
 	seed   maphash.Seed
 	pieces []piece // of the map that readSwiss or readClassic has read, with its header
 	gone   bool    // the process has exited
+
+	looker  looker  // if not nil, gets groups or buckets of large maps, which are not kept then
+	flood   int     // up to how many bytes are kept, if so; 0 means floodBytes
+	flowing bool    // nothing is kept, if so
+	hands   int     // how many goroutines look at a map; 0 means one
+	windows []batch // of each of them
+	more    batch   // of the first entries, that are copied once more
 }
 
 // copy copies the maps of list, all of them stage by stage, and then again. If
@@ -106,9 +124,6 @@ func (c *copier) copy(list []copying, most int) {
 		rest := c.live[:0]
 		for _, i := range c.live {
 			r, from := &list[i], len(c.parts)
-			if r.flows {
-				from = r.upto
-			}
 			more := c.step(r, from)
 			if r.size > most {
 				r.ok, r.left, more = false, true, false
@@ -117,14 +132,13 @@ func (c *copier) copy(list []copying, most int) {
 				c.parts = c.parts[:from]
 				continue
 			}
-			if r.flows = c.sink != nil && len(list) == 1 && (stage == 3 || stage > 0 && r.classic != nil) && r.size > cmp.Or(c.flood, floodBytes); r.flows {
+			if r.flows = c.looker != nil && len(list) == 1 && (stage == 3 || stage > 0 && r.classic != nil) && (c.flowing || r.size > cmp.Or(c.flood, floodBytes)); r.flows {
 				c.divide(r, from)
-				r.upto = len(c.parts)
 			}
 			r.stages = append(r.stages, [2]int{from, len(c.parts)})
 			rest = append(rest, i)
 			if r.flows {
-				if !c.flow(r, from, r.upto, false) {
+				if !c.flow(r, from, len(c.parts), false) {
 					c.gone = true
 					return
 				}
@@ -231,9 +245,10 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 		m.Bytes += c.t.heap.size(dir, 8*n)
 		return c.want(r, dir, 8*n, roleBody)
 	case stage == 2 && r.one:
-		r.count(c.got(r, 1)[0].data)
-		m.Slots = groupSlots
-		r.ok = r.full == m.Entries && !m.Writing
+		group := &c.got(r, 1)[0]
+		group.countGroups(r.swiss, group.data)
+		m.Slots, m.Tombstones = groupSlots, uint64(group.dead)
+		r.ok = group.full == m.Entries && !m.Writing
 		return false
 	case stage == 2:
 		list, last := c.got(r, 1)[0].data, uint64(0)
@@ -251,7 +266,7 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 			at, t := c.parts[i].addr, c.parts[i].data
 			local, capacity := uint(u8(t, s.tLocalDepth)), u16(t, s.tCapacity)
 			mask, data := u64(t, s.tMask), u64(t, s.tPtr)
-			if local > depth || c.parts[i].places != 1<<(depth-local) || capacity == 0 || capacity&(capacity-1) != 0 || capacity > maxCapacity || (mask+1)*groupSlots != capacity {
+			if local > depth || uint64(c.parts[i].places) != 1<<(depth-local) || capacity == 0 || capacity&(capacity-1) != 0 || capacity > maxCapacity || (mask+1)*groupSlots != capacity {
 				return false
 			}
 			size := (mask + 1) * uint64(s.group)
@@ -264,27 +279,25 @@ func (c *copier) stepSwiss(r *copying, s *swiss, stage int) bool {
 		return true
 	}
 	for i := range c.got(r, 3) {
-		if p := &c.got(r, 3)[i]; !p.flowed {
-			c.table(r, i, p.data)
+		p := &c.got(r, 3)[i]
+		if !p.flowed {
+			p.countGroups(r.swiss, p.data)
 		}
+		r.full += p.full
+		m.Tombstones += uint64(p.dead)
+		r.bad = r.bad || p.full != u16(c.got(r, 2)[i].data, r.swiss.tUsed)
 	}
 	r.ok = !m.Writing && !r.bad && r.full == m.Entries
 	return false
 }
 
-// table looks at the groups of table i.
-func (c *copier) table(r *copying, i int, groups []byte) {
-	before := r.full
-	r.count(groups)
-	r.bad = r.bad || r.full-before != u16(c.got(r, 2)[i].data, r.swiss.tUsed)
-}
-
-// count counts the slots of groups.
-func (r *copying) count(groups []byte) {
-	for off := r.swiss.ctrl; off+groupSlots <= int64(len(groups)); off += r.swiss.group {
-		full, dead := control(groups[off : off+groupSlots])
-		r.full += full
-		r.now.Tombstones += dead
+// countGroups counts the slots of groups, whose bytes are data.
+func (p *section) countGroups(s *swiss, data []byte) {
+	p.full, p.dead = 0, 0
+	for off := s.ctrl; off+groupSlots <= int64(len(data)); off += s.group {
+		full, dead := control(data[off : off+groupSlots])
+		p.full += full
+		p.dead += uint32(dead)
 	}
 }
 
@@ -340,9 +353,18 @@ func (c *copier) stepClassic(r *copying, s *classic, stage, first int) bool {
 		}
 		return c.buckets(r, old, n, roleOld)
 	}
-	from, to := r.stages[stage-1][0], r.stages[stage-1][1]
-	for i := from; i < to; i++ {
-		if p := c.parts[i]; !p.flowed && !c.chains(r, p, p.data) {
+	if !r.flows {
+		c.links = c.links[:0]
+	}
+	for i := range c.got(r, stage-1) {
+		p := &c.got(r, stage-1)[i]
+		if !p.flowed {
+			c.links = p.countBuckets(s, p.data, c.links)
+		}
+		r.full += p.full
+	}
+	for _, l := range c.links {
+		if !c.linked(r, l) {
 			return false
 		}
 	}
@@ -353,38 +375,63 @@ func (c *copier) stepClassic(r *copying, s *classic, stage, first int) bool {
 	return false
 }
 
-// chains looks at buckets, whose bytes are data, and wants those that overflow
-// from them.
-func (c *copier) chains(r *copying, p section, data []byte) bool {
-	if p.what == roleMore || p.what == roleList {
-		return c.more(r, p.what, data)
+// countBuckets counts the slots of a part of a classic map, whose bytes are
+// data, and appends what it leads to.
+func (p *section) countBuckets(s *classic, data []byte, links []link) []link {
+	const slice = 24
+	switch p.what {
+	case roleMore:
+		for _, off := range s.lists {
+			if at := u64(data, off); at != 0 {
+				links = append(links, link{addr: at, n: slice, what: roleList})
+			}
+		}
+		return links
+	case roleList:
+		if list := u64(data, 0); list != 0 {
+			links = append(links, link{addr: list, n: 8 * min(u64(data, 16), 1<<maxB), what: roleArray})
+		}
+		return links
 	}
-	s, m := r.classic, &r.now
-	lo, hi := c.beside(r, p.what)
-	b := uint(u8(c.got(r, 0)[0].data, s.b))
+	p.full = 0
+	chain := p.chain
 	for off := int64(0); off+s.bucket <= int64(len(data)); off += s.bucket {
 		bucket := data[off : off+s.bucket]
 		if first := bucket[s.tophash]; first < evacuatedX || first >= minTopHash {
-			r.full += topHashes(bucket[s.tophash : s.tophash+groupSlots])
+			p.full += topHashes(bucket[s.tophash : s.tophash+groupSlots])
 		}
-		next := u64(bucket, s.overflow)
-		if next == 0 {
-			continue
+		if next := u64(bucket, s.overflow); next != 0 {
+			links = append(links, link{next, uint64(s.bucket), p.what, chain})
 		}
-		if r.extra++; r.extra > 2<<b+1<<16 || !c.want(r, next, uint64(s.bucket), p.what) {
-			return false // a ring, or worse: torn
-		}
-		used := uint64(0)
-		if next < lo || next >= hi { // not one of those that are allocated with the buckets
-			used = c.t.heap.size(next, uint64(s.bucket))
-		}
-		m.Bytes += used
-		if p.what == roleOld {
-			m.Old += used
-		} else {
-			m.Slots += groupSlots
-			m.Overflow += used
-		}
+		chain++
+	}
+	return links
+}
+
+// linked wants what a part of a classic map leads to, and counts its bytes. Maps
+// whose buckets have no pointers keep slices with all overflow buckets besides
+// (runtime/map.go, mapextra).
+func (c *copier) linked(r *copying, l link) bool {
+	s, m := r.classic, &r.now
+	if l.what == roleList || l.what == roleArray {
+		m.Bytes += c.t.heap.size(l.addr, l.n)
+		return l.what == roleArray || c.want(r, l.addr, l.n, l.what)
+	}
+	b := uint(u8(c.got(r, 0)[0].data, s.b))
+	if r.extra++; r.extra > 2<<b+1<<16 || !c.want(r, l.addr, l.n, l.what) {
+		return false // a ring, or worse: torn
+	}
+	c.parts[len(c.parts)-1].chain = l.chain
+	used := uint64(0)
+	if near := r.near[l.what]; l.addr < near.from || l.addr >= near.to { // not one of those that are allocated with the buckets
+		used = c.t.heap.size(l.addr, l.n)
+	}
+	m.Bytes += used
+	if l.what == roleOld {
+		m.Old += used
+	} else {
+		m.Slots += groupSlots
+		m.Overflow += used
 	}
 	return true
 }
@@ -396,6 +443,7 @@ func (c *copier) buckets(r *copying, addr, n uint64, what role) bool {
 		return false
 	}
 	used := c.t.heap.size(addr, n*size)
+	r.near[what] = region{addr, addr + used}
 	r.now.Bytes += used
 	if what == roleOld {
 		r.now.Old += used
@@ -403,39 +451,6 @@ func (c *copier) buckets(r *copying, addr, n uint64, what role) bool {
 		r.now.Overflow += used - min(used, n*size)
 	}
 	return true
-}
-
-// more counts what a classic map keeps besides its buckets: slices with all
-// overflow buckets, if those have no pointers (runtime/map.go, mapextra).
-func (c *copier) more(r *copying, what role, data []byte) bool {
-	if what == roleList {
-		list, n := u64(data, 0), u64(data, 16)
-		if list != 0 {
-			r.now.Bytes += c.t.heap.size(list, 8*min(n, 1<<maxB))
-		}
-		return true
-	}
-	const slice = 24
-	for _, off := range r.classic.lists {
-		if at := u64(data, off); at != 0 {
-			r.now.Bytes += c.t.heap.size(at, slice)
-			if !c.want(r, at, slice, roleList) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// beside returns where the buckets, or the old ones, were allocated. Some
-// overflow buckets are behind them.
-func (c *copier) beside(r *copying, what role) (lo, hi uint64) {
-	for _, p := range c.got(r, 1) {
-		if p.what == what {
-			return p.addr, p.addr + c.t.heap.size(p.addr, uint64(p.n))
-		}
-	}
-	return 0, 0
 }
 
 // topHashes counts the slots of a bucket that have an entry.
@@ -448,51 +463,70 @@ func topHashes(list []byte) (full uint64) {
 	return full
 }
 
-// body appends the groups or buckets that were copied of a map.
-func (c *copier) body(list []piece, r *copying) []piece {
-	first, last := 1, len(r.stages)
-	if r.swiss != nil && !r.one {
-		first = 3 // behind the directory and the tables
-	}
-	for _, what := range []role{roleBody, roleOld} {
-		for stage := first; stage < last; stage++ {
-			for _, p := range c.got(r, stage) {
-				if p.what == what && p.data != nil {
-					list = append(list, p.piece)
+// body returns the parts of a map that have its groups or buckets, those that
+// growth has not moved yet last.
+func (c *copier) body(r *copying) iter.Seq[*section] {
+	return func(yield func(*section) bool) {
+		first := 1
+		if r.swiss != nil && !r.one {
+			first = 3 // behind the directory and the tables
+		}
+		for _, what := range []role{roleBody, roleOld} {
+			for stage := first; stage < len(r.stages); stage++ {
+				for i := range c.got(r, stage) {
+					if p := &c.got(r, stage)[i]; p.what == what && !yield(p) {
+						return
+					}
 				}
 			}
+		}
+	}
+}
+
+// kept appends the groups or buckets that were copied of a map and kept.
+func (c *copier) kept(list []piece, r *copying) []piece {
+	for p := range c.body(r) {
+		if p.data != nil {
+			list = append(list, p.piece)
 		}
 	}
 	return list
 }
 
-// whole reads one map, until its parts agree or Tries is up, and leaves in
-// pieces what was copied: its header, for a Swiss map with tables the directory
-// and then each table with its groups, for others the groups or buckets. It
-// returns groups or buckets. Both are valid until the next call.
-func (c *copier) whole(s *swiss, b *classic, m *Map) []piece {
+// settle has one map read, with its layout s or b, until its parts agree or
+// Tries is up. m gets what is known of it then.
+func (c *copier) settle(s *swiss, b *classic, m *Map, read func(*copying)) *copying {
 	r := &c.single[0]
 	n := 0
-	read := func() (ok bool) {
+	try := func() (ok bool) {
 		n++
 		r.start(*m, s, b)
-		c.copy(c.single[:], math.MaxInt)
+		read(r)
 		r.now.Consistent, r.now.Tries = r.ok, n
 		return r.ok
 	}
-	for !read() && n < Tries && !c.gone {
+	for !try() && n < Tries && !c.gone {
 	}
 	if !r.ok && !c.gone {
-		c.hold(read)
+		c.hold(try)
 	}
 	*m = r.now
+	return r
+}
+
+// whole reads one map, and leaves in pieces what was copied: its header, for a
+// Swiss map with tables the directory and then each table with its groups, for
+// others the groups or buckets. It returns groups or buckets. Both are valid
+// until the next call.
+func (c *copier) whole(s *swiss, b *classic, m *Map) []piece {
+	r := c.settle(s, b, m, func(*copying) { c.copy(c.single[:], math.MaxInt) })
 	c.pieces = c.pieces[:0]
 	if c.gone || len(r.stages) == 0 || c.got(r, 0)[0].data == nil {
 		return nil
 	}
 	c.pieces = append(c.pieces, c.got(r, 0)[0].piece)
 	if s == nil || r.one {
-		c.pieces = c.body(c.pieces, r)
+		c.pieces = c.kept(c.pieces, r)
 		return c.pieces[1:]
 	}
 	if len(r.stages) > 1 && c.got(r, 1)[0].data != nil {
@@ -505,7 +539,7 @@ func (c *copier) whole(s *swiss, b *classic, m *Map) []piece {
 			}
 		}
 	}
-	return c.body(nil, r)
+	return c.kept(nil, r)
 }
 
 // release gives back the room of large maps.

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -107,6 +108,21 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
+// keeper keeps the keys that it is shown.
+type keeper struct {
+	shape *shape
+	lock  sync.Mutex
+	keys  []uint64
+}
+
+func (k *keeper) begin(*copying, int) {}
+
+func (k *keeper) look(_ int, p *section, data []byte) {
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	k.keys = append(k.keys, keysOf(k.shape, []piece{{p.addr, data}})...)
+}
+
 // TestFlow reads a map that changes all the time, and keeps no more than a few
 // KB of it: what is called consistent has been so at one moment.
 func TestFlow(t *testing.T) {
@@ -122,19 +138,19 @@ func TestFlow(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := w.shape(f.Type)
-			var keys []uint64
-			c := &copier{t: target, flood: 1 << 12}
-			c.sink = func(p piece) { keys = append(keys, keysOf(s, []piece{p})...) }
+			kept := &keeper{shape: s}
+			c := &copier{t: target, flood: 1 << 12, looker: kept}
 			good := 0
-			for range 2500 {
-				keys = keys[:0]
+			for n := range 2500 {
+				c.hands = 1 + n%4
 				r := &c.single[0]
 				r.start(Map{Addr: f.Addr, Type: f.Type}, s.swiss, s.classic)
+				kept.keys = kept.keys[:0]
 				if c.copy(c.single[:], math.MaxInt); !r.ok {
 					continue
 				}
 				good++
-				keys = append(keys, keysOf(s, c.body(nil, r))...)
+				keys := append(kept.keys, keysOf(s, c.kept(nil, r))...)
 				slices.Sort(keys)
 				if n := uint64(len(keys)); n != r.now.Entries || n != 3000 && n != 3001 || keys[n-1]-keys[0] != n-1 {
 					t.Fatalf("called consistent: %d entries, %d keys from %d to %d", r.now.Entries, n, keys[0], keys[n-1])

@@ -2,8 +2,8 @@ package inspect
 
 import (
 	"fmt"
+	"iter"
 	"math"
-	"math/bits"
 	"reflect"
 	"slices"
 	"strings"
@@ -74,50 +74,29 @@ func deviation(sum float64, df int) float64 {
 	return (sum - float64(df)) / math.Sqrt(2*float64(df))
 }
 
-// spreadOf looks at a map whose groups or buckets are pieces. It takes O(slots)
-// time, and for a classic map 35 bytes for each of them.
-func (w *walk) spreadOf(d *Detail, sh *shape, pieces []piece) *Spread {
-	out := new(Spread)
-	var bytes [256]int
-	at := sh.control()
-	key := sh.slots[0].t
-	special := mayDiffer(key, 0)
-	for _, p := range pieces {
-		for off := int64(0); off+sh.stride <= int64(len(p.data)); off += sh.stride {
-			b := p.data[off : off+sh.stride]
-			for i, c := range b[at : at+groupSlots] {
-				bytes[c]++
-				if special && sh.full(c) {
-					if k, _ := sh.entry(b, i); w.differs(key, k, 0) {
-						out.NaN++
-					}
-				}
-			}
-		}
-	}
+// spread says how the entries are spread whose sum all is. body has the parts of
+// the map with groups or buckets.
+func (t *tally) spread(all *counts, growing bool, body iter.Seq[*section]) *Spread {
+	out := &Spread{NaN: all.nan}
+	classic := t.shape.classic != nil
 	entries := 0
-	for c := range bytes {
-		if !sh.full(byte(c)) {
-			bytes[c] = 0
+	for c, n := range all.control {
+		entries += n
+		if n > all.control[out.Common] {
+			out.Common = byte(c)
 		}
-		entries += bytes[c]
 	}
 	if entries == 0 {
 		return out
 	}
-	for c, n := range bytes {
-		if n > bytes[out.Common] {
-			out.Common = byte(c)
-		}
-	}
-	out.Share = float64(bytes[out.Common]) / float64(entries)
+	out.Share = float64(all.control[out.Common]) / float64(entries)
 	// A top hash below minTopHash is raised by as much, so that five have twice
 	// the share of the others (runtime/map.go, tophash).
 	weight := func(c int) float64 {
 		switch {
-		case !d.Classic && c < 128:
+		case !classic && c < 128:
 			return 1. / 128
-		case !d.Classic || c < minTopHash:
+		case !classic || c < minTopHash:
 			return 0
 		case c < 2*minTopHash:
 			return 2. / 256
@@ -125,7 +104,7 @@ func (w *walk) spreadOf(d *Detail, sh *shape, pieces []piece) *Spread {
 		return 1. / 256
 	}
 	sum, cells := 0., 0
-	for c, n := range bytes {
+	for c, n := range all.control {
 		if e := weight(c) * float64(entries); e > 0 {
 			sum += (float64(n) - e) * (float64(n) - e) / e
 			cells++
@@ -134,143 +113,60 @@ func (w *walk) spreadOf(d *Detail, sh *shape, pieces []piece) *Spread {
 	if entries >= fewPerCell*cells {
 		out.Control = deviation(sum, cells-1)
 	}
-	if d.Classic {
-		parts := &Snapshot{Classic: true, Growing: d.Growing, shape: sh, pieces: w.pieces}
-		parts.divide(&d.Map)
-		out.chains(parts)
+	if classic {
+		t.chains(out, all, growing)
 	} else {
-		out.probes(sh, pieces)
+		t.probes(out, all, entries, body)
 	}
 	return out
 }
 
-// chains looks at the chains of a classic map.
-func (out *Spread) chains(s *Snapshot) {
-	var main, more *Part
-	for i := range s.Parts {
-		switch s.Parts[i].Name {
-		case "buckets":
-			main = &s.Parts[i]
-		case "overflow buckets":
-			more = &s.Parts[i]
-		}
-	}
-	if main == nil {
+// chains says how the chains of a classic map are.
+func (t *tally) chains(out *Spread, all *counts, growing bool) {
+	if len(t.length) == 0 {
 		return
 	}
-	length := make([]int, len(main.Groups)) // overflow buckets of each chain
-	full := make([]int, len(main.Groups))
-	looks, entries := 0, 0
-	count := func(g *SlotGroup, chain, depth int) {
-		for n := range g.Slots {
-			if g.Slots[n].State == Full {
-				full[chain]++
-				entries++
-				looks += depth
-			}
-		}
-	}
-	for k := range main.Groups {
-		count(&main.Groups[k], k, 1)
-	}
-	if more != nil {
-		for k := range more.Groups {
-			if chain := more.Groups[k].Bucket; chain < len(length) {
-				length[chain]++
-				count(&more.Groups[k], chain, 1+length[chain])
-			}
-		}
-	}
-	total := 0
-	for _, n := range length {
-		for len(out.Chains) <= n {
+	total, entries := 0, 0
+	for i, n := range t.length {
+		for len(out.Chains) <= int(n) {
 			out.Chains = append(out.Chains, 0)
 		}
 		out.Chains[n]++
-		total += 1 + n
-		out.WorstMiss = max(out.WorstMiss, 1+n)
+		total += 1 + int(n)
+		entries += int(t.entries[i])
 	}
-	out.Miss = float64(total) / float64(len(length))
+	out.WorstMiss = len(out.Chains)
+	out.Miss = float64(total) / float64(len(t.length))
 	if entries > 0 {
-		out.Hit = float64(looks) / float64(entries)
-		home := 0
-		for k := range main.Groups {
-			for n := range main.Groups[k].Slots {
-				if main.Groups[k].Slots[n].State == Full {
-					home++
-				}
-			}
-		}
-		out.Home = float64(home) / float64(entries)
+		out.Hit = float64(all.looks) / float64(entries)
+		out.Home = float64(all.home) / float64(entries)
 	}
-	if s.Growing || len(full) < 2 || entries < fewPerCell*len(full) {
+	if growing || len(t.entries) < 2 || entries < fewPerCell*len(t.entries) {
 		return // while it grows some chains have not got their entries yet
 	}
-	sum, e := 0., float64(entries)/float64(len(full))
-	for _, n := range full {
+	sum, e := 0., float64(entries)/float64(len(t.entries))
+	for _, n := range t.entries {
 		sum += (float64(n) - e) * (float64(n) - e) / e
 	}
-	out.Fill = deviation(sum, len(full)-1)
+	out.Fill = deviation(sum, len(t.entries)-1)
 }
 
-// probes looks at the probe sequences of a Swiss map, whose tables' groups are
-// pieces. A look-up goes on from groups without an empty slot only, so an entry
-// to which no sequence leads that begins at another group is in its first one
-// (internal/runtime/maps/table.go).
-func (out *Spread) probes(sh *shape, pieces []piece) {
-	groups, looks, entries, home := 0, 0, 0, 0
+// probes says how the probe sequences of a Swiss map are.
+func (t *tally) probes(out *Spread, all *counts, entries int, body iter.Seq[*section]) {
+	out.WorstMiss = all.worst
+	out.Home = float64(all.home) / float64(entries)
+	if all.groups > 0 {
+		out.Miss = float64(all.looks) / float64(all.groups)
+	}
 	sum, df := 0., 0
-	var full []int             // entries of each group
-	var ends, led, none []bool // groups with an empty slot; to which a sequence leads from another one
-	for _, p := range pieces {
-		n := int(int64(len(p.data)) / sh.stride)
-		if n == 0 || n&(n-1) != 0 {
-			continue // torn
-		}
-		if len(none) < n {
-			full, ends, led, none = make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n)
-		}
-		copy(led[:n], none)
-		used := 0
-		for k := range n {
-			word := u64(p.data, int64(k)*sh.stride+sh.swiss.ctrl)
-			const high = 0x8080808080808080
-			full[k] = groupSlots - bits.OnesCount64(word&high)
-			ends[k] = word&high&^(word<<6) != 0 // a deleted one has bit 1 too
-			used += full[k]
-		}
-		for k := range n {
-			at, seen := k, 1
-			for step := 1; !ends[at] && step < n; step++ {
-				at = (at + step) & (n - 1)
-				led[at] = true
-				seen++
-			}
-			looks += seen
-			out.WorstMiss = max(out.WorstMiss, seen)
-		}
-		groups += n
-		entries += used
-		e := float64(used) / float64(n)
-		if e > 0 {
-			df += n - 1
-		}
-		for k := range n {
-			if !led[k] {
-				home += full[k]
-			}
-			if e > 0 {
-				sum += (float64(full[k]) - e) * (float64(full[k]) - e) / e
-			}
+	for p := range body {
+		if n := float64(int64(p.n) / t.shape.stride); p.full > 0 {
+			// The sum of (x-e)*(x-e)/e, where e is full/n.
+			sum += float64(p.squares)*n/float64(p.full) - float64(p.full)
+			df += int(n) - 1
 		}
 	}
-	if groups > 0 {
-		out.Miss = float64(looks) / float64(groups)
-	}
-	if entries > 0 {
-		out.Home = float64(home) / float64(entries)
-	}
-	if df > 0 && entries >= fewPerCell*groups/2 {
+	if df > 0 && entries >= fewPerCell*all.groups/2 {
 		out.Fill = deviation(sum, df)
 	}
 }

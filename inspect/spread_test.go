@@ -12,13 +12,19 @@ import (
 // spreadIn makes a Swiss table of groups from the control bytes of their full
 // slots, and looks at it. Slots that are not given are empty.
 func spreadIn(groups ...[]byte) *Spread {
-	s := &shape{swiss: new(swiss), stride: groupSlots, slots: []slotField{{t: &gobinary.Type{}}, {t: &gobinary.Type{}}}}
-	var p piece
+	s := &shape{swiss: &swiss{group: groupSlots}, stride: groupSlots, slots: []slotField{{t: &gobinary.Type{}}, {t: &gobinary.Type{}}}}
+	var p section
 	for _, list := range groups {
 		p.data = append(p.data, list...)
 		p.data = append(p.data, bytes.Repeat([]byte{0x80}, groupSlots-len(list))...)
 	}
-	return new(walk).spreadOf(new(Detail), s, []piece{p})
+	p.n = len(p.data)
+	p.countGroups(s.swiss, p.data)
+	t := newTally(new(walk), s)
+	t.begin(&copying{swiss: s.swiss}, 1)
+	t.look(0, &p, p.data)
+	sum := t.sum()
+	return t.spread(&sum, false, func(yield func(*section) bool) { yield(&p) })
 }
 
 // TestSpreadVerdict tells a good hash from bad ones.

@@ -41,7 +41,7 @@ type walk struct {
 
 func newWalk(t *Target) *walk {
 	w := &walk{
-		copier: copier{t: t}, plans: map[*gobinary.Type]*plan{}, shapes: map[*gobinary.Type]*shape{},
+		copier: copier{t: t, flood: t.flood}, plans: map[*gobinary.Type]*plan{}, shapes: map[*gobinary.Type]*shape{},
 		groups: map[groupKey]*Group{},
 	}
 	w.channels = map[*gobinary.Type]*plan{}
