@@ -56,6 +56,14 @@ func (s *Session) deadlockFinding(ctx context.Context, t *trace) (finding.Findin
 			roots = append(roots, g)
 		}
 	}
+	// Idle workers wait too: who certainly waits in vain comes first.
+	certain := func(g *goroutine) int {
+		if w.nobody(g) != "" {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(roots, func(a, b *goroutine) int { return certain(a) - certain(b) })
 	for _, g := range roots {
 		w.tell(&f, tl, g, 0)
 		told[g.id] = true

@@ -99,6 +99,25 @@ func TestFine(t *testing.T) {
 		t.Error("a minute was not enough")
 	}
 }
+
+func TestPublished(t *testing.T) {
+	var m sync.Map
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if v, ok := m.Load(1); !ok {
+				p := new(int)
+				*p = 1
+				m.Store(1, p)
+			} else if *v.(*int) != 1 {
+				t.Error("it is not what was stored")
+			}
+		}()
+	}
+	wg.Wait()
+}
 `
 
 // TestReleases finds bugs with each release that explore supports, and replays

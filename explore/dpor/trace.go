@@ -240,17 +240,24 @@ func (t *trace) life(st *step, e *event.Event) {
 	}
 }
 
+// earlier is a step that another one depends on. It is a type of its own, as
+// is clone, so that what sorts it has no copy in the program under test:
+// [explore.TestPlainCopies].
+type earlier struct{ step int32 }
+
+func clone(clock []int32) []int32 { return append([]int32(nil), clock...) }
+
 // order finds out what is known to step i, and which earlier steps it races
 // with: those that it depends on, unless another step between them does too.
 func (t *trace) order(i int32) {
 	st := &t.steps[i]
-	clock := slices.Clone(t.clocks[st.of])
+	clock := clone(t.clocks[st.of])
 	if st.fires {
 		for _, c := range t.clocks {
 			clock = join(clock, c)
 		}
 	}
-	var before []int32
+	var before []earlier
 	for _, a := range st.accesses {
 		w := t.words[a.name]
 		if w == nil {
@@ -258,7 +265,7 @@ func (t *trace) order(i int32) {
 			t.words[a.name] = w
 		}
 		if w.write >= 0 && w.write != i {
-			before = append(before, w.write)
+			before = append(before, earlier{w.write})
 		}
 		if !a.write {
 			if len(w.reads) == 0 || w.reads[len(w.reads)-1] != i {
@@ -268,13 +275,14 @@ func (t *trace) order(i int32) {
 		}
 		for _, r := range w.reads {
 			if r != i {
-				before = append(before, r)
+				before = append(before, earlier{r})
 			}
 		}
 		w.write, w.reads = i, w.reads[:0]
 	}
-	slices.SortFunc(before, func(a, b int32) int { return cmp.Compare(b, a) })
-	for _, b := range slices.Compact(before) {
+	slices.SortFunc(before, func(a, b earlier) int { return cmp.Compare(b.step, a.step) })
+	for _, e := range slices.Compact(before) {
+		b := e.step
 		prev := &t.steps[b]
 		if prev.of == st.of || known(clock, prev.of) >= prev.turn {
 			continue
@@ -289,11 +297,11 @@ func (t *trace) order(i int32) {
 	t.clocks[st.of] = clock
 	for _, g := range st.wakes {
 		of := t.indexOf(g)
-		t.clocks[of] = join(slices.Clone(t.clocks[of]), clock)
+		t.clocks[of] = join(clone(t.clocks[of]), clock)
 	}
 	if st.fires {
 		for of := range t.clocks {
-			t.clocks[of] = join(slices.Clone(t.clocks[of]), clock)
+			t.clocks[of] = join(clone(t.clocks[of]), clock)
 		}
 	}
 }

@@ -11,7 +11,7 @@ const (
 // edits are the places where a release calls what Patch adds. Each says why it
 // is there, for whoever ports it; one without When is the same in all releases.
 func edits() []overlay.Edit {
-	return concat(schedulerEdits, timeEdits, operationEdits, lifeEdits, syncEdits(), testingEdits)
+	return concat(schedulerEdits, timeEdits, operationEdits, lifeEdits, syncEdits(), testingEdits, noraceEdits())
 }
 
 func concat(lists ...[]overlay.Edit) (all []overlay.Edit) {
@@ -197,7 +197,23 @@ func syncEdits() (list []overlay.Edit) {
 	return list
 }
 
+// noraceEdits leave the memory accesses of package testing out of the log. It
+// is compiled with race instrumentation all the same: the linker keeps one copy
+// of a generic function that several packages have, such as what sync.Map and
+// slices.Sort are made of, and without it that of testing would be one that
+// reports nothing, for the program too.
+func noraceEdits() (list []overlay.Edit) {
+	for _, name := range []string{"allocs", "benchmark", "cover", "example", "fuzz", "match", "newcover", "run_example", "testing", "testing_other"} {
+		list = append(list, overlay.Edit{File: "testing/" + name + ".go", Op: overlay.NoRace, Why: "what package testing does is not the program's"})
+	}
+	return list
+}
+
 var testingEdits = []overlay.Edit{
+	{File: "testing/testing.go", Op: replace, Anchor: `"sync/atomic"`, Text: `"internal/ghostread/atomic"`,
+		Why: "its counters are shared by all tests, and would order them"},
+	{File: "testing/testing.go", Op: replace, Anchor: "running sync.Map", Text: "running ghostRunning",
+		Why: "likewise"},
 	{File: "testing/testing.go", In: "T.report", Op: atStart, Text: "if guest.On() && !t.Failed() { return }",
 		Why: "a line for nobody, which takes as long as a small test"},
 	{File: "testing/testing.go", Op: imports, Text: "internal/ghostread/guest", Why: "for the edit above"},

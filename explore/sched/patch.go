@@ -24,7 +24,7 @@ import (
 	"github.com/ghostread/ghostread/explore/overlay"
 )
 
-//go:embed runtime race tsan sync testing guest
+//go:embed runtime race tsan sync testing guest atomic
 var files embed.FS
 
 // Patch returns the patch for the releases that ghostread explores tests on.
@@ -35,14 +35,14 @@ func Patch(shared fs.FS) (overlay.Patch, error) {
 		Min: oldest, Max: latest,
 		Edits:  edits(),
 		Remove: []string{"runtime/race/race_v1_amd64.go"},
-		Plain:  []string{"testing", guestRoot + "..."},
+		Plain:  []string{guestRoot + "..."},
 	}
 	p.Add = []overlay.Added{{File: "runtime/ghostread_abi.go", Source: []byte(atomicsABI())}}
 	for _, arch := range slices.Sorted(maps.Keys(assemblers)) {
 		p.Add = append(p.Add, overlay.Added{File: "runtime/race_" + arch + ".s", Source: []byte(atomicsAsm(arch)), When: overlay.Arch(arch)})
 	}
 	add := func(fsys fs.FS, dir, pkg string) error {
-		files, err := overlay.GuestPackage(pkg, fsys, dir, map[string]string{"github.com/ghostread/ghostread/explore/": guestRoot}, false)
+		files, err := overlay.GuestPackage(pkg, fsys, dir, map[string]string{"github.com/ghostread/ghostread/explore/": guestRoot}, pkg == "testing")
 		p.Add = append(p.Add, files...)
 		return err
 	}
@@ -52,6 +52,7 @@ func Patch(shared fs.FS) (overlay.Patch, error) {
 		{"sync", "sync"},
 		{"testing", "testing"},
 		{"guest", guestRoot + "guest"},
+		{"atomic", guestRoot + "atomic"},
 	} {
 		if err := add(files, dir.from, dir.to); err != nil {
 			return p, err

@@ -238,25 +238,13 @@ func (l *loop) firstUse(c *config) {
 	seen := map[uint64]bool{}
 	for _, r := range l.detector.Run(log) {
 		key := raceKey(log, r)
-		if seen[key] || len(seen) == offers || standard(log[r.First].PC) && standard(log[r.Second].PC) {
-			continue // what the standard library makes at its first use is its own affair
+		if seen[key] || len(seen) == offers {
+			continue
 		}
 		seen[key] = true
 		a, b := log[r.First].PC, log[r.Second].PC
 		l.candidate("race", hash(13, key, 0), wire.Record{}.Uint("a", min(a, b)).Uint("b", max(a, b)).Uint("like", key))
 	}
-}
-
-// standard reports whether code is of the standard library, as this is.
-func standard(pc uint64) bool {
-	const own = "internal/ghostread/guest/"
-	here, _, _, _ := runtime.Caller(0)
-	file := func(pc uintptr) string {
-		f, _ := runtime.CallersFrames([]uintptr{pc}).Next()
-		return f.File
-	}
-	root, _, ok := strings.Cut(file(here), own)
-	return ok && strings.HasPrefix(file(uintptr(pc)), root)
 }
 
 // warmupTime is how long the warm-up may take, in ns. Tests that take longer

@@ -30,7 +30,8 @@ func (l *loop) reduce() {
 		return
 	}
 	all := make([]strategy.Turn, 0, len(j.Turns)/3)
-	for t := range slices.Chunk(j.Turns, 3) {
+	for i := 0; i+3 <= len(j.Turns); i += 3 {
+		t := j.Turns[i : i+3]
 		all = append(all, strategy.Turn{Of: t[0], At: t[1], To: t[2]})
 	}
 	for i := 0; i+1 < len(j.Cuts); i += 2 {

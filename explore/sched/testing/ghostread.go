@@ -6,6 +6,7 @@ import (
 	"context"
 	"internal/ghostread/guest"
 	"io"
+	"sync"
 	_ "unsafe" // for linkname
 )
 
@@ -65,4 +66,58 @@ func ghostOnce(modulePath, importPath string, matchString func(pat, str string) 
 	running.Store(t.name, highPrecisionTimeNow())
 	defer func() { end(t.Failed(), t.Skipped()) }()
 	tRunner(t, test.F)
+}
+
+// ghostRunning takes the place of the sync.Map of running tests: what is only
+// there for the message of a timeout must neither be a point nor order two
+// tests. While this process explores, one goroutine runs at a time and the turn
+// does not pass in here; in an ordinary run there is a lock.
+type ghostRunning struct {
+	mu   sync.Mutex
+	list []ghostRun
+}
+
+type ghostRun struct{ name, since any }
+
+func (r *ghostRunning) lock() {
+	if !guest.On() {
+		r.mu.Lock()
+	}
+}
+
+func (r *ghostRunning) unlock() {
+	if !guest.On() {
+		r.mu.Unlock()
+	}
+}
+
+func (r *ghostRunning) Store(name, since any) {
+	r.Delete(name)
+	r.lock()
+	defer r.unlock()
+	r.list = append(r.list, ghostRun{name, since})
+}
+
+func (r *ghostRunning) Delete(name any) {
+	r.lock()
+	defer r.unlock()
+	for i := range r.list {
+		if r.list[i].name == name {
+			last := len(r.list) - 1
+			r.list[i], r.list[last] = r.list[last], ghostRun{}
+			r.list = r.list[:last]
+			return
+		}
+	}
+}
+
+func (r *ghostRunning) Range(f func(name, since any) bool) {
+	r.lock()
+	list := append([]ghostRun(nil), r.list...)
+	r.unlock()
+	for i := range list {
+		if !f(list[i].name, list[i].since) {
+			return
+		}
+	}
 }

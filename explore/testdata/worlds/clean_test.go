@@ -45,6 +45,24 @@ func TestSubtests(t *testing.T) {
 	}
 }
 
+// Package testing has a copy of what sync.Map is made of, too.
+func TestSyncMapPublishes(t *testing.T) {
+	var m sync.Map
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			v, ok := m.Load("k")
+			if !ok {
+				v, _ = m.LoadOrStore("k", &struct{ n int }{1})
+			}
+			if n := v.(*struct{ n int }).n; n != 1 {
+				t.Errorf("n = %d, want 1", n)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestParallelSubtests(t *testing.T) {
 	var n atomic.Int32
 	t.Run("group", func(t *testing.T) {
