@@ -17,25 +17,14 @@ import (
 // executable from before it was stripped says of the same process: the maps, and
 // their types where they are told.
 func TestBare(t *testing.T) {
-	type build_ struct {
-		name, release string
-		env, flags    []string
-		strip         string
-	}
-	var builds []build_
-	for _, r := range releases {
-		strip := "-s -w"
-		if minor(t, r) < 26 {
-			strip = "strip"
+	for _, b := range variants(variant{name: "with a symbol table", strip: "-w"}, variant{name: "pie", flags: []string{"-buildmode=pie"}}, noswissmap) {
+		switch {
+		case b.strip != "":
+		case minor(t, b.release) < 26:
+			b.strip = "strip"
+		default:
+			b.strip = "-s -w"
 		}
-		builds = append(builds, build_{name: "go" + r, release: r, strip: strip})
-	}
-	builds = append(builds,
-		build_{name: "with a symbol table", strip: "-w"},
-		build_{name: "pie", flags: []string{"-buildmode=pie"}, strip: "-s -w"},
-		build_{name: "noswissmap", release: "1.24.13", env: []string{"GOEXPERIMENT=noswissmap"}, strip: "strip"},
-	)
-	for _, b := range builds {
 		t.Run(b.name, func(t *testing.T) {
 			whole := build(t, b.release, b.env, b.flags...)
 			stripped := filepath.Join(t.TempDir(), "stripped")
@@ -47,16 +36,9 @@ func TestBare(t *testing.T) {
 			} else {
 				stripped = build(t, b.release, b.env, append(b.flags, "-ldflags="+b.strip)...)
 			}
-			pid, _ := start(t, stripped)
+			pid := start(t, stripped).pid
 			of := func(exe string) (map[uint64]*found, *walk) {
-				target, err := Attach(pid, exe)
-				if err != nil {
-					t.Fatal(err)
-				}
-				w, err := target.walk()
-				if err != nil {
-					t.Fatal(err)
-				}
+				w := walked(t, attach(t, pid, exe))
 				all := map[uint64]*found{}
 				for i := range w.maps {
 					all[w.maps[i].Addr] = &w.maps[i]
@@ -102,16 +84,13 @@ func TestBare(t *testing.T) {
 				}
 			}
 			// Only since Go 1.24 do small maps have groups of which the size tells.
-			swiss := minor(t, b.release) >= 24 && b.name != "noswissmap"
+			swiss := !b.classic(t)
 			t.Logf("%d maps with %d entries: %d found, %d with their type", some, entries, some-int(missing), typed)
 			if int(missing)*50 > some || typed == 0 || swiss && typed*4 < some {
 				t.Errorf("%d of %d maps are missing, %d have a type", missing, some, typed)
 			}
 			if b.strip == "-w" {
-				c, err := w.t.Census()
-				if err != nil {
-					t.Fatal(err)
-				}
+				c := census(t, w.t)
 				owners := fmt.Sprint(c.Groups)
 				for _, want := range []string{"main.large", "main.shrunk", "main.growing"} {
 					if !strings.Contains(owners, want) {
@@ -142,7 +121,7 @@ func TestOtherLayout(t *testing.T) {
 		if err := os.WriteFile(exe, bytes.ReplaceAll(text, []byte(version), []byte(tt.version)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		pid, _ := start(t, exe)
+		pid := start(t, exe).pid
 		target, err := Attach(pid, "")
 		var c *Census
 		var objects []uint64
@@ -175,15 +154,8 @@ func TestCgo(t *testing.T) {
 		t.Skip("gcc is not here")
 	}
 	for _, flags := range []string{"-ldflags=-linkmode=external", "-ldflags=-linkmode=external -s -w"} {
-		pid, _ := start(t, build(t, "", []string{"CGO_ENABLED=1"}, "-tags=cgo_planted", flags))
-		target, err := Attach(pid, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := target.Census()
-		if err != nil {
-			t.Fatal(err)
-		}
+		target := run(t, build(t, "", []string{"CGO_ENABLED=1"}, "-tags=cgo_planted", flags))
+		c := census(t, target)
 		if c.Total.Maps < 80 || c.Total.Entries < 56_000 || (target.Image.Bare == nil) != (c.Groups[0].Owner == "main.shrunk") {
 			t.Errorf("%s: got %d maps with %d entries, first %s", flags, c.Total.Maps, c.Total.Entries, c.Groups[0].Owner)
 		}

@@ -3,7 +3,6 @@
 package inspect
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -23,38 +22,15 @@ import (
 // victim is the program in testdata/heap, with 210,000 sessions and a map of a
 // million entries: a heap of 1.0 GB.
 type victim struct {
-	pid int
+	*subject
 	exe string
-	in  io.Writer
-	out *bufio.Reader
 }
 
 // heapOf runs the program until the benchmark ends.
 func heapOf(b *testing.B, sessions, entries int) *victim {
 	b.Helper()
-	v := &victim{exe: buildIn(b, "heap", "", nil)}
-	cmd := exec.Command(v.exe, strconv.Itoa(sessions), strconv.Itoa(entries), "0")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	v.pid, v.in, v.out = cmd.Process.Pid, in, bufio.NewReader(out)
-	b.Cleanup(func() {
-		in.Close()
-		io.Copy(io.Discard, out)
-		cmd.Wait()
-	})
-	if _, err := v.out.ReadString('\n'); err != nil {
-		b.Fatal(err)
-	}
-	return v
+	exe := buildIn(b, "heap", "", nil)
+	return &victim{start(b, exe, strconv.Itoa(sessions), strconv.Itoa(entries), "0"), exe}
 }
 
 // gap returns the longest time in which the program did not get to run since it
@@ -174,10 +150,7 @@ func BenchmarkMap1M(b *testing.B) {
 	b.Run("command", func(b *testing.B) {
 		v.watched(b, []string{ghostread(b), "inspect", strconv.Itoa(v.pid), "main.million"})
 	})
-	target, err := Attach(v.pid, "")
-	if err != nil {
-		b.Fatal(err)
-	}
+	target := attach(b, v.pid)
 	b.Run("detail", func(b *testing.B) {
 		for b.Loop() {
 			if d, err := target.At("main.million", 0, Look{}); err != nil || d.Entries != 1_000_000 {
@@ -203,10 +176,7 @@ func BenchmarkMap1M(b *testing.B) {
 // allocates does not depend on how much else the machine does.
 func BenchmarkReads(b *testing.B) {
 	v := heapOf(b, 21_000, 100_000)
-	target, err := Attach(v.pid, "")
-	if err != nil {
-		b.Fatal(err)
-	}
+	target := attach(b, v.pid)
 	counted := &counting{memory: target.raw}
 	target.raw = counted
 	b.ReportAllocs()

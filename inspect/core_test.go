@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -171,10 +169,7 @@ func censusOf(t *testing.T, path, exe string) *Census {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	c, err := target.Census()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := census(t, target)
 	return c
 }
 
@@ -205,42 +200,17 @@ func sameMaps(t *testing.T, what string, got, want *Census) {
 // that have no read-only files, those with more segments than a header can
 // count, those of the kernel and of gdb.
 func TestCore(t *testing.T) {
-	for _, b := range []struct {
-		name, release string
-		flags         []string
-	}{{"go1.20", "1.20.14", nil}, {"go1.24", "1.24.13", nil}, {"this Go, PIE", "", []string{"-buildmode=pie"}}} {
+	for _, b := range []variant{
+		{name: "go1.20", release: "1.20.14"}, {name: "go1.24", release: "1.24.13"}, {name: "this Go, PIE", flags: []string{"-buildmode=pie"}},
+	} {
 		t.Run(b.name, func(t *testing.T) {
-			exe := build(t, b.release, nil, b.flags...)
 			dir := t.TempDir()
-			cmd := exec.Command("sh", "-c", "ulimit -c unlimited; exec "+exe)
-			cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOTRACEBACK=crash")
-			if _, err := cmd.StdinPipe(); err != nil {
-				t.Fatal(err)
-			}
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer cmd.Wait()
-			defer cmd.Process.Kill()
-			if _, err := io.ReadFull(out, make([]byte, 100)); err != nil {
-				t.Fatal(err)
-			}
-			go io.Copy(io.Discard, out)
-			pid := cmd.Process.Pid
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			live, err := target.Census()
-			for tries := 0; err == nil && live.Stacks.Running+live.Stacks.Moved > 0 && tries < 100; tries++ {
-				live, err = target.Census() // a goroutine ran: the core has its stack
-			}
-			if err != nil {
-				t.Fatal(err)
+			s := startAborting(t, dir, build(t, b.release, nil, b.flags...))
+			pid := s.pid
+			target := attach(t, pid)
+			live := census(t, target)
+			for tries := 0; live.Stacks.Running+live.Stacks.Moved > 0 && tries < 100; tries++ {
+				live = census(t, target) // a goroutine ran: the core has its stack
 			}
 			if live.Total.Maps < 70 {
 				t.Fatalf("the live process has %d maps: the test shows nothing", live.Total.Maps)
@@ -292,16 +262,11 @@ func TestCore(t *testing.T) {
 				t.Logf("the kernel does not write cores where the program runs, but to %q, %v", pattern, err)
 				return
 			}
-			if err := cmd.Process.Signal(syscall.SIGABRT); err != nil {
-				t.Fatal(err)
-			}
-			cmd.Wait()
-			list, _ := filepath.Glob(filepath.Join(dir, "core*"))
-			if len(list) != 1 {
-				t.Logf("the kernel wrote no core: %v", cmd.ProcessState)
+			core := s.abort(t, "core*")
+			if core == "" {
 				return
 			}
-			kernel := censusOf(t, list[0], "")
+			kernel := censusOf(t, core, "")
 			kernel.Lost, kernel.Heap = live.Lost, live.Heap // it has printed its goroutines meanwhile
 			sameMaps(t, "kernel", kernel, live)
 		})
@@ -421,7 +386,7 @@ func TestCoreErrors(t *testing.T) {
 		t.Error("a directory was opened")
 	}
 	exe := build(t, "", nil)
-	pid, _ := start(t, exe)
+	pid := start(t, exe).pid
 	path := filepath.Join(t.TempDir(), "core")
 	write := func(without func(path string, own bool) bool, notes func([]byte) []byte) {
 		segments, n := dump(t, pid, without)
@@ -457,35 +422,14 @@ func TestCoreARM64(t *testing.T) {
 		t.Skip("qemu-aarch64 is not installed")
 	}
 	exe := build(t, "", []string{"GOARCH=arm64", "CGO_ENABLED=0"})
-	dir := t.TempDir()
-	cmd := exec.Command("sh", "-c", "ulimit -c unlimited; exec "+qemu+" "+exe)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOTRACEBACK=crash")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s := startAborting(t, t.TempDir(), qemu+" "+exe)
 	var want planted
-	if err := json.NewDecoder(out).Decode(&want); err != nil {
-		t.Fatal(err)
+	s.says(t, &want)
+	path := s.abort(t, "qemu_*.core")
+	if path == "" {
+		t.Skip("qemu wrote no core")
 	}
-	go io.Copy(io.Discard, out)
-	if err := cmd.Process.Signal(syscall.SIGABRT); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	list, _ := filepath.Glob(filepath.Join(dir, "qemu_*.core"))
-	if len(list) != 1 {
-		t.Skipf("qemu wrote no core: %v", cmd.ProcessState)
-	}
-	c := censusOf(t, list[0], exe)
+	c := censusOf(t, path, exe)
 	if c.Torn != 0 {
 		t.Errorf("%d maps are torn", c.Torn)
 	}
@@ -493,12 +437,9 @@ func TestCoreARM64(t *testing.T) {
 		if !p.in(minor(t, "")) {
 			continue
 		}
-		i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
-		if i < 0 || c.Groups[i].Maps != p.Maps || c.Groups[i].Entries != uint64(p.Entries) {
-			t.Errorf("%s: got %v, want %d maps with %d entries", p.Owner, c.Groups[max(i, 0)], p.Maps, p.Entries)
-		}
+		c.check(t, p.Owner, p.Type, p.Maps, p.Entries)
 	}
-	target, err := OpenCore(list[0], exe)
+	target, err := OpenCore(path, exe)
 	if err != nil {
 		t.Fatal(err)
 	}

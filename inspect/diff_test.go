@@ -32,11 +32,7 @@ func contents(s *Snapshot) map[string]string {
 func TestCompare(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			pid, _ := start(t, build(t, release, nil), "write")
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, build(t, release, nil), "write")
 			take := func() *Snapshot {
 				for range 1000 {
 					s, err := target.Record("main.window", 0, Look{})
@@ -105,11 +101,7 @@ func TestCompare(t *testing.T) {
 
 // TestRecordHides looks into the file of a map of strings.
 func TestRecordHides(t *testing.T) {
-	pid, _ := start(t, build(t, "", nil))
-	target, err := Attach(pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := run(t, build(t, "", nil))
 	for _, clear := range []bool{false, true} {
 		s, err := target.Record("main.hold.inner", 0, Look{Values: clear})
 		if err != nil {

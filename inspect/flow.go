@@ -89,7 +89,12 @@ func (c *copier) flow(r *copying, from, to int, again bool) bool {
 			return false
 		}
 		for n, e := range b.want {
-			data, p := b.data[n], &c.parts[e.id]
+			c.parts[e.id].data = b.data[n]
+		}
+		for i := begins[k]; i < begins[k+1]; i++ { // in their order, that links have too
+			p := &c.parts[i]
+			data := p.data
+			p.data = nil
 			if again {
 				p.changed = data == nil || maphash.Bytes(c.seed, data) != p.sum
 				continue

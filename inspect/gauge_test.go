@@ -6,12 +6,7 @@ import "testing"
 func TestGauge(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			exe := build(t, release, nil)
-			pid, _ := start(t, exe)
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, build(t, release, nil))
 			for _, owner := range []string{"main.empty", "main.large", "main.shrunk", "main.growing", "main.hold.byName", "main.hold.inner"} {
 				d, err := target.At(owner, 0, Look{})
 				if err != nil {
@@ -53,11 +48,7 @@ func TestGauge(t *testing.T) {
 // 3001 of them, and as many come as go.
 func TestGaugeMoves(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
-		pid, _ := start(t, build(t, release, nil), "write")
-		target, err := Attach(pid, "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		target := run(t, build(t, release, nil), "write")
 		g, err := target.Gauge("main.window", 0)
 		if err != nil {
 			t.Fatal(err)

@@ -15,11 +15,7 @@ func TestHex(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
 			exe := buildIn(t, "residue", release, nil)
-			pid, _ := start(t, exe, "delete", "secrets", "grow")
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, exe, "delete", "secrets", "grow")
 			d, err := target.Hex("main.deleted", 0, Look{}, -1)
 			if err != nil {
 				t.Fatal(err)

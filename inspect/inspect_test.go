@@ -1,111 +1,18 @@
 package inspect
 
 import (
-	"bufio"
 	"debug/elf"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
-
-// releases are those whose programs are looked at, oldest first: classic maps
-// up to 1.23, Swiss maps after that.
-var releases = []string{"1.20.14", "1.21.13", "1.22.12", "1.23.12", "1.24.13", "1.25.7", "", "1.27.4"}
-
-// minor returns the second number of a release; "" is the one of this test.
-func minor(t *testing.T, release string) int {
-	t.Helper()
-	if release == "" {
-		release = strings.TrimPrefix(runtime.Version(), "go")
-	}
-	n, err := strconv.Atoi(strings.Split(release, ".")[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// build builds the program in testdata/planted with a release of Go.
-func build(t *testing.T, release string, env []string, flags ...string) string {
-	t.Helper()
-	return buildIn(t, "planted", release, env, flags...)
-}
-
-// buildIn builds a program in testdata.
-func buildIn(t testing.TB, name, release string, env []string, flags ...string) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		t.Skip("processes are read on linux/amd64")
-	}
-	env = append(os.Environ(), env...)
-	if release != "" {
-		env = append(env, "GOTOOLCHAIN=go"+release)
-	}
-	version := exec.Command("go", "version")
-	version.Env = env
-	if out, err := version.CombinedOutput(); err != nil {
-		t.Skipf("Go %s cannot be had: %s", release, out)
-	}
-	exe := filepath.Join(t.TempDir(), name)
-	cmd := exec.Command("go", append([]string{"build", "-o", exe}, append(flags, ".")...)...)
-	cmd.Dir, cmd.Env = filepath.Join("testdata", name), env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return exe
-}
-
-// start runs a program until the test ends, and returns its first line.
-func start(t *testing.T, exe string, args ...string) (pid int, line []byte) {
-	t.Helper()
-	pid, line, stop := launch(t, exe, args...)
-	t.Cleanup(stop)
-	return pid, line
-}
-
-// launch runs a program until stop is called, and returns its first line.
-func launch(t *testing.T, exe string, args ...string) (pid int, line []byte, stop func()) {
-	t.Helper()
-	cmd := exec.Command(exe, args...)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = func() {
-		in.Close()
-		io.Copy(io.Discard, out)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the program ended with %v", err)
-		}
-	}
-	line, err = bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	return cmd.Process.Pid, line, stop
-}
 
 type planted struct {
 	Plants []plant
@@ -123,36 +30,18 @@ func (p *plant) in(minor int) bool { return p.Since <= minor && (p.Before == 0 |
 // TestPlanted looks for the maps of a program that says which it has, with
 // every release and with flags that change how a program lies in memory.
 func TestPlanted(t *testing.T) {
-	type build_ struct {
-		name, release string
-		env, flags    []string
-	}
-	var builds []build_
-	for _, r := range releases {
-		builds = append(builds, build_{name: "go" + r, release: r})
-	}
-	builds = append(builds,
-		build_{name: "pie", flags: []string{"-buildmode=pie"}},
-		build_{name: "uncompressed DWARF", flags: []string{"-ldflags=-compressdwarf=false"}},
-		build_{name: "noswissmap", release: "1.24.13", env: []string{"GOEXPERIMENT=noswissmap"}},
-		build_{name: "without optimization", flags: []string{"-gcflags=-N -l"}},
-	)
-	for _, b := range builds {
+	for _, b := range variants(
+		variant{name: "pie", flags: []string{"-buildmode=pie"}},
+		variant{name: "uncompressed DWARF", flags: []string{"-ldflags=-compressdwarf=false"}},
+		noswissmap,
+		variant{name: "without optimization", flags: []string{"-gcflags=-N -l"}},
+	) {
 		t.Run(b.name, func(t *testing.T) {
-			exe := build(t, b.release, b.env, b.flags...)
-			pid, line := start(t, exe)
+			s := start(t, build(t, b.release, b.env, b.flags...))
 			var want planted
-			if err := json.Unmarshal(line, &want); err != nil {
-				t.Fatal(err)
-			}
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := target.Census()
-			if err != nil {
-				t.Fatal(err)
-			}
+			s.says(t, &want)
+			c := census(t, attach(t, s.pid))
+			defer c.logOnFailure(t)
 			if c.Torn != 0 {
 				t.Errorf("%d maps are torn, in a program that waits", c.Torn)
 			}
@@ -163,22 +52,9 @@ func TestPlanted(t *testing.T) {
 				if !p.in(minor(t, b.release)) {
 					continue
 				}
-				i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
-				if i < 0 {
-					t.Errorf("%s %s is not found", p.Owner, p.Type)
-					continue
-				}
-				if g := c.Groups[i]; g.Maps != p.Maps || g.Entries != uint64(p.Entries) {
-					t.Errorf("%s: got %d maps with %d entries, want %d with %d", p.Owner, g.Maps, g.Entries, p.Maps, p.Entries)
-				}
+				c.check(t, p.Owner, p.Type, p.Maps, p.Entries)
 			}
-			checkWaste(t, c, minor(t, b.release) < 24 || b.name == "noswissmap")
-			if t.Failed() {
-				for _, g := range c.Groups {
-					t.Logf("%s  %s: %d maps, %d entries", g.Owner, g.Type, g.Maps, g.Entries)
-				}
-				t.Log(c.Lost)
-			}
+			checkWaste(t, c, b.classic(t))
 		})
 	}
 }
@@ -187,11 +63,7 @@ func TestPlanted(t *testing.T) {
 func TestAt(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			pid, _ := start(t, build(t, release, nil))
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, build(t, release, nil))
 			d, err := target.At("main.shrunk", 0, Look{Entries: -1})
 			if err != nil {
 				t.Fatal(err)
@@ -284,12 +156,7 @@ func TestNeverTorn(t *testing.T) {
 		{"", 3000, nil}, {"", 5, []string{"small"}}, {"1.23.12", 3000, nil}, {"1.23.12", 5, []string{"small"}},
 	} {
 		t.Run(fmt.Sprintf("go%s, %d keys", tt.release, tt.n), func(t *testing.T) {
-			exe := build(t, tt.release, nil)
-			pid, _ := start(t, exe, append([]string{"write"}, tt.args...)...)
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, build(t, tt.release, nil), append([]string{"write"}, tt.args...)...)
 			v, ok := target.Image.Global("main.window")
 			if !ok {
 				t.Fatal("no main.window")
@@ -345,7 +212,7 @@ func keysOf(s *shape, pieces []piece) (keys []uint64) {
 // TestErrors gives a sentence for what cannot be looked at.
 func TestErrors(t *testing.T) {
 	stripped := build(t, "", nil, "-ldflags=-s -w")
-	pid, _ := start(t, stripped)
+	pid := start(t, stripped).pid
 	if _, err := Attach(pid, build(t, "", nil, "-ldflags=-s -w", "-gcflags=-N -l")); err == nil || !strings.Contains(err.Error(), "--exe") {
 		t.Errorf("another stripped program: got %v", err)
 	}
@@ -376,7 +243,7 @@ func TestErrors(t *testing.T) {
 // changed: that may cost maps, and is a sentence or a census, never a panic.
 func TestDamaged(t *testing.T) {
 	exe := build(t, "", nil, "-ldflags=-compressdwarf=false")
-	pid, _ := start(t, exe)
+	pid := start(t, exe).pid
 	whole, err := os.ReadFile(exe)
 	if err != nil {
 		t.Fatal(err)
@@ -422,10 +289,9 @@ func TestDamaged(t *testing.T) {
 
 // TestGone reads a process that ends.
 func TestGone(t *testing.T) {
-	pid, _, stop := launch(t, build(t, "", nil))
-	target, err := Attach(pid, "")
-	stop()
-	if err != nil {
+	s := begin(t, exec.Command(build(t, "", nil)))
+	target := attach(t, s.pid)
+	if err := s.end(); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := target.Census(); err != errGone {

@@ -47,7 +47,7 @@ func TestDelve(t *testing.T) {
 	dlv := peer(t, "github.com/go-delve/delve", "cmd/dlv")
 	for _, release := range []string{"1.23.12", "1.25.7", ""} {
 		t.Run("go"+release, func(t *testing.T) {
-			pid, _ := start(t, build(t, release, nil))
+			pid := start(t, build(t, release, nil)).pid
 			tests := []struct{ owner, expression string }{
 				{"main.empty", "main.empty"},
 				{"main.shrunk", "main.shrunk"},
@@ -63,10 +63,7 @@ func TestDelve(t *testing.T) {
 				expressions = append(expressions, tt.expression)
 			}
 			delve := delved(t, dlv, pid, expressions)
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := attach(t, pid)
 			for i, tt := range tests {
 				want := delve[i]
 				look, addr := Look{Entries: -1, Values: true}, uint64(0)

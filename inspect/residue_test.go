@@ -58,12 +58,7 @@ func TestResidue(t *testing.T) {
 	exactly := func(n int) span { return span{n, n} }
 	for _, release := range releases {
 		t.Run("go"+release, func(t *testing.T) {
-			exe := buildIn(t, "residue", release, nil)
-			pid, _ := start(t, exe)
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, buildIn(t, "residue", release, nil))
 			r, err := target.Residue("", Look{})
 			if err != nil {
 				t.Fatal(err)
@@ -134,12 +129,7 @@ func TestResidue(t *testing.T) {
 func TestResidueCleared(t *testing.T) {
 	t.Setenv("GODEBUG", "clobberfree=1")
 	t.Setenv("RESIDUE_GC", "1")
-	exe := buildIn(t, "residue", "", nil)
-	pid, _ := start(t, exe, "drop", "wipe", "clean", "delete strings")
-	target, err := Attach(pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := run(t, buildIn(t, "residue", "", nil), "drop", "wipe", "clean", "delete strings")
 	r, err := target.Residue("", Look{})
 	if err != nil {
 		t.Fatal(err)
@@ -162,12 +152,7 @@ func TestResidueCleared(t *testing.T) {
 func TestFreed(t *testing.T) {
 	t.Setenv("RESIDUE_GC", "1")
 	t.Setenv("GODEBUG", "madvdontneed=0") // the system may take freed pages, and does so later
-	exe := buildIn(t, "residue", "", nil)
-	pid, _ := start(t, exe, "drop large", "clean")
-	target, err := Attach(pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := run(t, buildIn(t, "residue", "", nil), "drop large", "clean")
 	r, err := target.Residue("", Look{})
 	if err != nil {
 		t.Fatal(err)
@@ -192,12 +177,7 @@ func TestSearch(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
 			t.Setenv("RESIDUE_GC", "1")
-			exe := buildIn(t, "residue", release, nil)
-			pid, _ := start(t, exe, "secrets", "delete")
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, buildIn(t, "residue", release, nil), "secrets", "delete")
 			for _, tt := range []struct {
 				name   string
 				secret []byte
@@ -256,11 +236,7 @@ func TestSearch(t *testing.T) {
 // TestSearchUndecided takes nothing found in a program that runs for no answer,
 // unless the program is stopped meanwhile.
 func TestSearchUndecided(t *testing.T) {
-	pid, _ := start(t, build(t, "", nil), "write")
-	target, err := Attach(pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := run(t, build(t, "", nil), "write")
 	none := Search{Secrets: []Secret{{"none", []byte("jvNf6lwnXqz"), false}}}
 	h, err := target.Search(none)
 	if err != nil || h.Count > 0 || len(h.Undecided) != 1 || !strings.Contains(h.Undecided[0], "the program ran") {

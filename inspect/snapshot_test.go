@@ -9,11 +9,7 @@ import (
 func TestSnapshot(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			pid, _ := start(t, build(t, release, nil))
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, build(t, release, nil))
 			for _, owner := range []string{"main.shrunk", "main.growing", "main.hold.wide", "main.hold.inner"} {
 				d, err := target.At(owner, 0, Look{})
 				if err != nil {

@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -17,25 +16,12 @@ import (
 // TestTotals compares with what the runtime says of its own heap: all objects,
 // and what the maps of a program take that has hardly anything else.
 func TestTotals(t *testing.T) {
-	for _, release := range append(slices.Clone(releases), "noswissmap") {
-		t.Run("go"+release, func(t *testing.T) {
-			var env []string
-			if release == "noswissmap" {
-				release, env = "1.24.13", []string{"GOEXPERIMENT=noswissmap"}
-			}
-			pid, line := start(t, buildIn(t, "heap", release, env), "0", "70000", "5000")
+	for _, b := range variants(noswissmap) {
+		t.Run(b.name, func(t *testing.T) {
+			s := start(t, buildIn(t, "heap", b.release, b.env), "0", "70000", "5000")
 			var says struct{ Before, After uint64 }
-			if err := json.Unmarshal(line, &says); err != nil {
-				t.Fatal(err)
-			}
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := target.Census()
-			if err != nil {
-				t.Fatal(err)
-			}
+			s.says(t, &says)
+			c := census(t, attach(t, s.pid))
 			within := func(what string, got, want uint64) {
 				t.Helper()
 				if off := float64(got)/float64(want) - 1; off < -0.01 || off > 0.01 {
@@ -59,25 +45,15 @@ func TestTotals(t *testing.T) {
 func TestWorkers(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			pid, _ := start(t, buildIn(t, "heap", release, nil), "6000", "1000", "3000")
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, buildIn(t, "heap", release, nil), "6000", "1000", "3000")
 			var groups, maps []string
 			for _, n := range []int{1, 2, 4, 4, 2} {
 				target.workers = n
-				c, err := target.Census()
-				if err != nil {
-					t.Fatal(err)
-				}
+				c := census(t, target)
 				if n != 1 {
 					target.flood = 1 << 12 // maps of more than 16 KB are not kept whole
 				}
-				w, err := target.walk()
-				if err != nil {
-					t.Fatal(err)
-				}
+				w := walked(t, target)
 				target.flood = 0
 				list := make([]string, len(w.maps))
 				for i := range w.maps {
@@ -128,11 +104,7 @@ func (k *keeper) look(_ int, p *section, data []byte) {
 func TestFlow(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			pid, _ := start(t, build(t, release, nil), "write")
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, build(t, release, nil), "write")
 			w, f, err := target.find("main.window", 0)
 			if err != nil {
 				t.Fatal(err)

@@ -81,12 +81,7 @@ func TestProbes(t *testing.T) {
 func TestSpread(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			exe := buildIn(t, "residue", release, nil)
-			pid, _ := start(t, exe, "drop large", "keep large", "nan")
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, buildIn(t, "residue", release, nil), "drop large", "keep large", "nan")
 			d, err := target.At("main.large", 0, Look{})
 			if err != nil {
 				t.Fatal(err)

@@ -1,16 +1,12 @@
 package inspect
 
 import (
-	"encoding/json"
-	"io"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -30,42 +26,20 @@ type stacked struct {
 // TestStacks looks for maps that only stacks lead to, in a program that says
 // which it has, with every release and with flags that change how locals lie.
 func TestStacks(t *testing.T) {
-	type build_ struct {
-		name, release string
-		env, flags    []string
-	}
-	var builds []build_
-	for _, r := range releases {
-		builds = append(builds, build_{name: "go" + r, release: r})
-	}
-	builds = append(builds,
-		build_{name: "pie", flags: []string{"-buildmode=pie"}},
-		build_{name: "without optimization", flags: []string{"-gcflags=-N -l"}},
-		build_{name: "go1.24 without optimization", release: "1.24.13", flags: []string{"-gcflags=-N -l"}},
-	)
-	for _, b := range builds {
+	for _, b := range variants(
+		variant{name: "pie", flags: []string{"-buildmode=pie"}},
+		variant{name: "without optimization", flags: []string{"-gcflags=-N -l"}},
+		variant{name: "go1.24 without optimization", release: "1.24.13", flags: []string{"-gcflags=-N -l"}},
+	) {
 		t.Run(b.name, func(t *testing.T) {
-			exe := buildIn(t, "stacks", b.release, b.env, b.flags...)
-			pid, line := start(t, exe)
+			s := start(t, buildIn(t, "stacks", b.release, b.env, b.flags...))
 			var want stacked
-			if err := json.Unmarshal(line, &want); err != nil {
-				t.Fatal(err)
-			}
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := target.Census()
-			if err != nil {
-				t.Fatal(err)
-			}
+			s.says(t, &want)
+			target := attach(t, s.pid)
+			c := census(t, target)
+			defer c.logOnFailure(t)
 			checkStacks(t, c, &want, minor(t, b.release), plain(b.flags), false)
 			checkFrames(t, target, want.Stacks)
-			if t.Failed() {
-				for _, g := range c.Groups {
-					t.Logf("%s  %s: %d maps, %d entries", g.Owner, g.Type, g.Maps, g.Entries)
-				}
-			}
 			t.Logf("%+v", c.Stacks)
 		})
 	}
@@ -76,19 +50,13 @@ func TestStacks(t *testing.T) {
 func checkStacks(t *testing.T, c *Census, want *stacked, release int, plain, running bool) {
 	t.Helper()
 	for _, p := range want.Plants {
-		i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Owner == p.Owner && g.Type == p.Type })
+		found := c.of(p.Owner, p.Type) != nil
 		switch {
-		case p.Runs && !running || p.Since > release || p.Vague && !plain && i < 0:
-		case p.Gone:
-			if i >= 0 {
-				t.Errorf("%s: %d maps are found, but it is dead", p.Owner, c.Groups[i].Maps)
-			}
-		case i < 0:
-			t.Errorf("%s %s is not found", p.Owner, p.Type)
-		default:
-			if g := c.Groups[i]; g.Maps != p.Maps || g.Entries != uint64(p.Entries) {
-				t.Errorf("%s: got %d maps with %d entries, want %d with %d", p.Owner, g.Maps, g.Entries, p.Maps, p.Entries)
-			}
+		case p.Runs && !running || p.Since > release || p.Vague && !plain && !found:
+		case !p.Gone:
+			c.check(t, p.Owner, p.Type, p.Maps, p.Entries)
+		case found:
+			t.Errorf("%s is found, but it is dead", p.Owner)
 		}
 	}
 }
@@ -96,53 +64,15 @@ func checkStacks(t *testing.T, c *Census, want *stacked, release int, plain, run
 // TestStacksRunning looks at goroutines that run: in core files their places are
 // known, of arm64 too; in a process they are counted.
 func TestStacksRunning(t *testing.T) {
-	core := func(t *testing.T, exe string, command ...string) (pid int, want stacked, path func() string) {
-		t.Helper()
-		dir := t.TempDir()
-		cmd := exec.Command("sh", "-c", "ulimit -c unlimited; exec "+strings.Join(append(command, exe, "spins"), " "))
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOTRACEBACK=crash")
-		if _, err := cmd.StdinPipe(); err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-		if err := json.NewDecoder(out).Decode(&want); err != nil {
-			t.Fatal(err)
-		}
-		return cmd.Process.Pid, want, func() string {
-			go io.Copy(io.Discard, out)
-			if err := cmd.Process.Signal(syscall.SIGABRT); err != nil {
-				t.Fatal(err)
-			}
-			cmd.Wait()
-			list, _ := filepath.Glob(filepath.Join(dir, "qemu_*.core"))
-			if len(list) != 1 {
-				t.Skipf("no core was written: %v", cmd.ProcessState)
-			}
-			return list[0]
-		}
-	}
 	t.Run("process", func(t *testing.T) {
 		exe := buildIn(t, "stacks", "", nil)
-		pid, want, _ := core(t, exe)
-		target, err := Attach(pid, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := target.Census()
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := startAborting(t, t.TempDir(), exe+" spins")
+		var want stacked
+		s.says(t, &want)
+		target := attach(t, s.pid)
+		c := census(t, target)
 		for tries := 0; c.Stacks.Running == 0 && tries < 100; tries++ {
-			if c, err = target.Census(); err != nil {
-				t.Fatal(err)
-			}
+			c = census(t, target)
 		}
 		checkStacks(t, c, &want, minor(t, ""), false, false)
 		if c.Stacks.Running == 0 {
@@ -152,9 +82,7 @@ func TestStacksRunning(t *testing.T) {
 		if err := target.AllowStop(10 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if c, err = target.Census(); err != nil {
-			t.Fatal(err)
-		}
+		c = census(t, target)
 		checkStacks(t, c, &want, minor(t, ""), false, true)
 		t.Log(c.Stacks, target.Stops())
 		if c.Stacks.Running != 0 {
@@ -164,10 +92,10 @@ func TestStacksRunning(t *testing.T) {
 			t.Skip("gcore is not installed")
 		}
 		path := filepath.Join(t.TempDir(), "core")
-		if out, err := exec.Command("gcore", "-o", path, strconv.Itoa(pid)).CombinedOutput(); err != nil {
+		if out, err := exec.Command("gcore", "-o", path, strconv.Itoa(s.pid)).CombinedOutput(); err != nil {
 			t.Skipf("gcore: %v\n%s", err, out)
 		}
-		c = censusOf(t, path+"."+strconv.Itoa(pid), exe)
+		c = censusOf(t, path+"."+strconv.Itoa(s.pid), exe)
 		checkStacks(t, c, &want, minor(t, ""), false, true)
 		t.Log(c.Stacks)
 	})
@@ -177,8 +105,14 @@ func TestStacksRunning(t *testing.T) {
 			t.Skip("qemu-aarch64 is not installed")
 		}
 		exe := buildIn(t, "stacks", "", []string{"GOARCH=arm64", "CGO_ENABLED=0"})
-		_, want, path := core(t, exe, qemu)
-		c := censusOf(t, path(), exe)
+		s := startAborting(t, t.TempDir(), qemu+" "+exe+" spins")
+		var want stacked
+		s.says(t, &want)
+		path := s.abort(t, "qemu_*.core")
+		if path == "" {
+			t.Skip("qemu wrote no core")
+		}
+		c := censusOf(t, path, exe)
 		checkStacks(t, c, &want, minor(t, ""), false, false)
 		t.Log(c.Stacks)
 	})
@@ -243,14 +177,11 @@ func checkFrames(t *testing.T, target *Target, dump string) {
 // cost stacks, and is never a panic, and never without an end.
 func TestLiar(t *testing.T) {
 	exe := buildIn(t, "stacks", "", nil)
-	pid, _ := start(t, exe, "20")
+	pid := start(t, exe, "20").pid
 	const seed = 7
 	frames := 0
 	for n := range uint64(12) {
-		target, err := Attach(pid, "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		target := attach(t, pid)
 		if err := target.refresh(); err != nil {
 			t.Fatal(err)
 		}

@@ -62,12 +62,8 @@ func init() {
 // writing starts a program that changes its map all the time.
 func writing(t *testing.T, release string, args ...string) (pid int, target *Target) {
 	t.Helper()
-	pid, _ = start(t, build(t, release, nil), append([]string{"write"}, args...)...)
-	target, err := Attach(pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pid, target
+	pid = start(t, build(t, release, nil), append([]string{"write"}, args...)...).pid
+	return pid, attach(t, pid)
 }
 
 // allStates returns the states of all threads of a process.
@@ -160,17 +156,11 @@ func TestStop(t *testing.T) {
 func TestStopRunning(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
-			pid, _ := start(t, buildIn(t, "stacks", release, nil), "spin")
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			pid := start(t, buildIn(t, "stacks", release, nil), "spin").pid
+			target := attach(t, pid)
 			find := func(target *Target) (entries uint64, c *Census) {
 				t.Helper()
-				c, err := target.Census()
-				if err != nil {
-					t.Fatal(err)
-				}
+				c = census(t, target)
 				for _, g := range c.Groups {
 					if g.Owner == "main.spinning: m" {
 						return g.Entries, c
@@ -403,11 +393,8 @@ func main() {
 	if out, err := exec.Command("go", "build", "-o", exe, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	pid, _ := start(t, exe)
-	target, err := Attach(pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid := start(t, exe).pid
+	target := attach(t, pid)
 	if err := target.AllowStop(time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -427,44 +414,34 @@ func main() {
 
 // TestHoldGone stops a process that has ended.
 func TestHoldGone(t *testing.T) {
-	pid, _, stop := launch(t, build(t, "", nil))
-	target, err := Attach(pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := begin(t, exec.Command(build(t, "", nil)))
+	target := attach(t, s.pid)
 	if err := target.AllowStop(time.Second); err != nil {
 		t.Fatal(err)
 	}
-	// It is killed while it is held: that is for its parent to see.
-	stop()
+	if err := s.end(); err != nil {
+		t.Fatal(err)
+	}
 	if target.hold(func() {}) || len(target.Notes()) != 1 {
 		t.Errorf("a process that is gone was stopped: %q", target.Notes())
 	}
 
-	cmd := exec.Command(build(t, "", nil))
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if target, err = Attach(cmd.Process.Pid, ""); err != nil {
-		t.Fatal(err)
-	}
+	// It is killed while it is held: that is for its parent to see.
+	s = begin(t, exec.Command(build(t, "", nil)))
+	defer s.in.Close()
+	target = attach(t, s.pid)
 	if err := target.AllowStop(time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	target.hold(func() {
-		cmd.Process.Kill()
-		eventually(t, "killed", gone(cmd.Process.Pid))
+		s.cmd.Process.Kill()
+		eventually(t, "killed", gone(s.pid))
 	})
-	if _, err := Attach(cmd.Process.Pid, ""); err == nil || !strings.Contains(err.Error(), "zombie") {
+	if _, err := Attach(s.pid, ""); err == nil || !strings.Contains(err.Error(), "zombie") {
 		t.Errorf("a zombie: got %v", err)
 	}
 	exit := new(exec.ExitError)
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+	if err := s.cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Errorf("the parent of a process that was killed while it was held: got %v", err)
 	}
 	self, err := Attach(os.Getpid(), "")
@@ -503,17 +480,11 @@ func TestStopElsewhere(t *testing.T) {
 	if _, err := bufio.NewReader(out).ReadBytes('\n'); err != nil {
 		t.Fatal(err)
 	}
-	target, err := Attach(cmd.Process.Pid, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := attach(t, cmd.Process.Pid)
 	if err := target.AllowStop(10 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	c, err := target.Census()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := census(t, target)
 	if !slices.ContainsFunc(c.Groups, func(g Group) bool { return g.Owner == "main.spinning: m" && g.Entries == 26 }) || c.Stacks.Running > 0 {
 		t.Errorf("main.spinning: m, on the stack of a goroutine that runs, is not found: %v, %v", c.Stacks, c.Stops)
 	}

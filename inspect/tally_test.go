@@ -132,15 +132,8 @@ func TestTally(t *testing.T) {
 	for _, release := range []string{"", "1.24.13", "1.23.12"} {
 		t.Run("go"+release, func(t *testing.T) {
 			for _, program := range []string{"planted", "residue"} {
-				pid, _ := start(t, buildIn(t, program, release, nil))
-				target, err := Attach(pid, "")
-				if err != nil {
-					t.Fatal(err)
-				}
-				w, err := target.walk()
-				if err != nil {
-					t.Fatal(err)
-				}
+				target := run(t, buildIn(t, program, release, nil))
+				w := walked(t, target)
 				near := func(a, b float64) bool { return math.Abs(a-b) < 1e-9*max(1, math.Abs(a)) }
 				for i := range w.maps {
 					f := &w.maps[i]

@@ -13,15 +13,8 @@ func TestNearMisses(t *testing.T) {
 	for _, release := range []string{"", "1.23.12"} {
 		exe := buildIn(t, "near", release, nil)
 		for seed := range 3 {
-			pid, _ := start(t, exe, strconv.Itoa(seed))
-			target, err := Attach(pid, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			w, err := target.walk()
-			if err != nil {
-				t.Fatal(err)
-			}
+			target := run(t, exe, strconv.Itoa(seed))
+			w := walked(t, target)
 			looked, maps := 0, 0
 			for i := range target.heap.spans {
 				if s := &target.heap.spans[i]; s.elem == headerBytes && !s.noscan {

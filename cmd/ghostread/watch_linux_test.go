@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/ghostread/ghostread/internal/inspecttest"
 )
 
 // terminal returns both ends of a new terminal of the given size.
@@ -51,19 +53,11 @@ func resize(t *testing.T, master *os.File, width, height uint16) {
 // TestWatchTerminal watches a map on a terminal that is made smaller, types
 // Ctrl-C, and finds the terminal as it was.
 func TestWatchTerminal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+	if runtime.GOARCH != "amd64" {
 		t.Skip("processes are read on linux/amd64")
 	}
 	dir := t.TempDir()
-	exe := filepath.Join(dir, "planted")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", exe, ".")
-	build.Dir = "../../inspect/testdata/planted"
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	exe := inspecttest.Build(t, "../../inspect/testdata/planted", "", nil)
 	target := exec.CommandContext(t.Context(), exe)
 	in, err := target.StdinPipe()
 	if err != nil {

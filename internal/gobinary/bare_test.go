@@ -1,37 +1,17 @@
 package gobinary
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/ghostread/ghostread/internal/inspecttest"
 )
 
 // plant builds the program of package inspect's tests.
 func plant(t testing.TB, release string, env []string, flags ...string) string {
 	t.Helper()
-	if testing.Short() || runtime.GOOS != "linux" {
-		t.Skip("builds a program on Linux")
-	}
-	env = append(os.Environ(), env...)
-	if release != "" {
-		env = append(env, "GOTOOLCHAIN=go"+release)
-	}
-	version := exec.Command("go", "version")
-	version.Env = env
-	if out, err := version.CombinedOutput(); err != nil {
-		t.Skipf("Go %s cannot be had: %s", release, out)
-	}
-	exe := filepath.Join(t.TempDir(), "planted")
-	cmd := exec.Command("go", append([]string{"build", "-o", exe}, append(flags, ".")...)...)
-	cmd.Dir, cmd.Env = "../../inspect/testdata/planted", env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return exe
+	return inspecttest.Build(t, "../../inspect/testdata/planted", release, env, flags...)
 }
 
 // plantTB is plant with the release that runs the test.
