@@ -18,7 +18,7 @@ const (
 func (g *Group) Advice() string {
 	l := &g.Largest
 	switch {
-	case g.Waste < adviseBytes:
+	case g.Waste < adviseBytes || g.Owner == unowned: // most of what nobody owns is garbage
 		return ""
 	case g.Maps == 1 && g.Load() < adviseLoad && g.Tombstones > g.Slots/4:
 		return fmt.Sprintf("%s slots for %s entries, and %s slots of deleted entries are not free again: a map does not shrink; copy it into a new one from time to time, or use freshmap, which shrinks",
@@ -26,7 +26,8 @@ func (g *Group) Advice() string {
 	case g.Maps == 1 && g.Load() < adviseLoad:
 		return fmt.Sprintf("%s slots for %s entries: a map does not shrink; copy it into a new one from time to time, or use freshmap, which shrinks", Count(g.Slots), Count(g.Entries))
 	case g.Maps >= adviseSmall && g.Entries < 2*uint64(g.Maps):
-		return fmt.Sprintf("%s maps with %.1f entries each take at least 8 slots each: a slice of pairs would take less", Count(uint64(g.Maps)), float64(g.Entries)/float64(g.Maps))
+		each := float64(g.Maps)
+		return fmt.Sprintf("%s maps have %.1f entries and %.1f slots each: a slice of pairs would take less", Count(uint64(g.Maps)), float64(g.Entries)/each, float64(g.Slots)/each)
 	case g.Maps > 1 && l.Waste() > g.Waste/2 && l.Load() < adviseLoad:
 		return fmt.Sprintf("one of %s maps, at %#x, has %s slots for %s entries: a map does not shrink; copy it into a new one from time to time", Count(uint64(g.Maps)), l.Addr, Count(l.Slots), Count(l.Entries))
 	case g.Old > g.Bytes/4:

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -58,6 +59,15 @@ func (g *Group) add(m *Map) {
 	g.larger(m)
 }
 
+// Sum says how many maps there are and what is in them.
+func (g *Group) Sum() string {
+	verb := "hold"
+	if g.Maps == 1 {
+		verb = "holds"
+	}
+	return fmt.Sprintf("%s %s %s in %s", Plural(uint64(g.Maps), "map"), verb, Plural(g.Entries, "entry"), Plural(g.Slots, "slot"))
+}
+
 // Load is the share of slots that have an entry.
 func (g *Group) Load() float64 {
 	if g.Slots == 0 {
@@ -100,6 +110,11 @@ func (w *walk) all() error {
 	if err := w.t.refresh(); err != nil {
 		return err
 	}
+	return w.follow()
+}
+
+// follow is all, from where it is known which objects the heap has.
+func (w *walk) follow() error {
 	if w.t.Image.Bare != nil {
 		if err := w.learn(); err != nil {
 			return err
@@ -113,21 +128,19 @@ func (w *walk) all() error {
 	if err := w.run(); err != nil {
 		return err
 	}
+	if err := w.again(); err != nil {
+		return err
+	}
 	list, err := w.headed()
 	if err != nil {
 		return err
 	}
-	if err := w.sweep(list, false); err != nil {
-		return err
-	}
-	if err := w.stackRoots(); err != nil {
-		return err
-	}
-	if err := w.sweep(list, true); err != nil {
-		return err
-	}
-	if err := w.unowned(); err != nil {
-		return err
+	for _, step := range []func() error{
+		func() error { return w.sweep(list, false) }, w.again, w.stackRoots, w.again, func() error { return w.sweep(list, true) }, w.unowned, w.again,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	w.collected()
 	return nil

@@ -86,6 +86,11 @@ func (t *Target) Gauge(owner string, addr uint64) (*Gauge, error) {
 // of one moment; Consistent says whether that was so. An error says that the
 // process has exited or that the map is gone.
 func (g *Gauge) Read() (*Reading, error) {
+	if p, ok := g.w.t.below().(interface{ same() error }); ok {
+		if err := p.same(); err != nil {
+			return nil, err
+		}
+	}
 	r := Reading{Owner: g.owner, Taken: time.Now()}
 	if g.variable != 0 {
 		b := make([]byte, 8)

@@ -102,7 +102,8 @@ func (t *Target) probe() error {
 	return nil
 }
 
-// refresh forgets what was read of the target and reads its list of spans.
+// refresh begins another look at the target: it learns which addresses there
+// are, gives the budget for stops anew, and rereads.
 func (t *Target) refresh() error {
 	if err := t.raw.refresh(); err != nil {
 		return err
@@ -110,6 +111,11 @@ func (t *Target) refresh() error {
 	if t.stop != nil {
 		t.stop.begin()
 	}
+	return t.reread()
+}
+
+// reread forgets what was read of the target and reads its list of spans.
+func (t *Target) reread() error {
 	t.mem = newCache(t.raw)
 	err := t.readSpans()
 	for n := 1; err != nil && n < Tries && !t.steady(); n++ { // the program may have moved the list meanwhile

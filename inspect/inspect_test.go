@@ -339,3 +339,29 @@ func TestControl(t *testing.T) {
 		}
 	}
 }
+
+// TestStaleHeap reads maps whose memory was something else when the list of the
+// heap's spans was read: that is no write to them.
+func TestStaleHeap(t *testing.T) {
+	target := attach(t, start(t, build(t, "", nil)).pid)
+	if err := target.refresh(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range target.heap.spans {
+		if s := &target.heap.spans[i]; s.elem > 8192 { // groups of tables
+			s.n, s.elem = s.n*s.elem/64, 64
+		}
+	}
+	w := newWalk(target)
+	if err := w.follow(); err != nil {
+		t.Fatal(err)
+	}
+	for key, g := range w.groups {
+		if w.paths.name(key.path) == "main.large" && (g.Torn > 0 || g.Entries != 50_000 || g.Slots < 50_000) {
+			t.Errorf("main.large: got %d entries in %d slots, %d maps torn", g.Entries, g.Slots, g.Torn)
+		}
+	}
+	if w.torn > 0 {
+		t.Errorf("%d maps are torn, in a program that waits", w.torn)
+	}
+}

@@ -96,6 +96,30 @@ func (w *walk) readItems() error {
 	return w.spread(n+1, func(k *worker) { k.look(list, plans) })
 }
 
+// again reads the maps that did not settle: what is known of the heap's objects
+// may be older than they are. Then they count as they are.
+func (w *walk) again() error {
+	list := w.late
+	if w.late = nil; len(list) == 0 {
+		return nil
+	}
+	if err := w.t.raw.refresh(); err != nil {
+		return err
+	}
+	if err := w.t.reread(); err != nil {
+		return err
+	}
+	w.last = true
+	defer func() { w.last = false }()
+	for i := range list {
+		w.task(i).reset(&w.paths, i, i+1)
+	}
+	if err := w.spread(len(list), func(k *worker) { k.large(list[k.from]) }); err != nil {
+		return err
+	}
+	return w.run()
+}
+
 // task returns the room for task i.
 func (w *walk) task(i int) *task {
 	if i == len(w.tasks) {
@@ -138,6 +162,10 @@ func (w *walk) spread(n int, do func(*worker)) error {
 		for _, m := range t.maps {
 			m.path = t.paths.joined(m.path)
 			w.todo = append(w.todo, m)
+		}
+		for _, m := range t.late {
+			m.path = t.paths.joined(m.path)
+			w.late = append(w.late, m)
 		}
 		w.lost.add(&t.lost)
 		t.release()
@@ -283,6 +311,7 @@ func (k *worker) small(list []mapItem) {
 func (k *worker) large(m mapItem) {
 	s := k.w.known[m.shape]
 	now := Map{Addr: m.addr, Type: s.t}
+	k.copier.later = !k.w.last && !k.t.Still()
 	k.looker = &follower{k, m.path, s}
 	defer func() { k.looker = nil }()
 	var pieces []piece
@@ -294,7 +323,11 @@ func (k *worker) large(m mapItem) {
 	if k.gone {
 		return
 	}
-	if !now.plausible {
+	switch {
+	case !now.Consistent && k.copier.later:
+		k.late = append(k.late, m)
+		return
+	case !now.plausible:
 		k.lost.Reused++
 		return
 	}

@@ -9,6 +9,9 @@ import (
 // errGone ends everything: the process has exited.
 var errGone = errors.New("the process has exited meanwhile")
 
+// errReplaced ends everything too.
+var errReplaced = errors.New("the process runs another program by now: it has called exec, or it has ended and its number was given again")
+
 // errRefused ends everything too.
 var errRefused = errors.New("the kernel does not let us read its memory (ptrace rules: see /proc/sys/kernel/yama/ptrace_scope): run ghostread as root or with CAP_SYS_PTRACE")
 
@@ -19,7 +22,8 @@ type memory interface {
 	read(bufs [][]byte, addrs []uint64) error
 	// mapped returns the readable addresses, ascending.
 	mapped() []region
-	// refresh looks anew at which those are.
+	// refresh looks anew at which those are. The error is errGone or errReplaced
+	// if there is nothing to read any more.
 	refresh() error
 }
 

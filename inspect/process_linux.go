@@ -20,8 +20,26 @@ import (
 // process is a live process, read while it runs.
 type process struct {
 	pid     int
+	runs    program
 	regions atomic.Pointer[[]region]
 	vectors sync.Pool // of *vectors
+}
+
+// program says what a process runs, and where that was loaded.
+type program struct{ device, inode, entry uint64 }
+
+// programOf looks at what a process runs. The error is errGone if it has ended.
+func programOf(pid int) (p program, err error) {
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	var s unix.Stat_t
+	if err = unix.Stat(filepath.Join(dir, "exe"), &s); err == nil {
+		p.device, p.inode = uint64(s.Dev), s.Ino
+		p.entry, err = entryOf(filepath.Join(dir, "auxv"))
+	}
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return p, errGone
+	}
+	return p, err
 }
 
 // vectors is room for what the system call takes.
@@ -57,20 +75,35 @@ func Attach(pid int, exe string) (*Target, error) {
 		return nil, err
 	}
 	p := &process{pid: pid}
-	entry, err := entryOf(filepath.Join(dir, "auxv"))
-	if err != nil {
-		return nil, err
+	if p.runs, err = programOf(pid); errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("process %d belongs to somebody else: run ghostread as its user or as root: %w", pid, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	t := &Target{Image: image, Name: fmt.Sprintf("process %d", pid), bias: entry - image.Entry, raw: p}
+	t := &Target{Image: image, Name: fmt.Sprintf("process %d", pid), bias: p.runs.entry - image.Entry, raw: p}
 	if err := t.probe(); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
+// same returns an error unless the process runs what it ran when we attached.
+func (p *process) same() error {
+	switch now, err := programOf(p.pid); {
+	case err != nil:
+		return err
+	case now != p.runs:
+		return errReplaced
+	}
+	return nil
+}
+
 // refresh reads which addresses the process has. It may be called while others
 // read.
 func (p *process) refresh() error {
+	if err := p.same(); err != nil {
+		return err
+	}
 	f, err := os.Open(filepath.Join("/proc", strconv.Itoa(p.pid), "maps"))
 	if errors.Is(err, os.ErrNotExist) {
 		return errGone

@@ -92,6 +92,7 @@ type copier struct {
 	seed   maphash.Seed
 	pieces []piece // of the map that readSwiss or readClassic has read, with its header
 	gone   bool    // the process has exited
+	later  bool    // what does not settle is read again later, so the process is not stopped for it
 
 	looker  looker  // if not nil, gets groups or buckets of large maps, which are not kept then
 	flood   int     // up to how many bytes are kept, if so; 0 means floodBytes
@@ -507,7 +508,7 @@ func (c *copier) settle(s *swiss, b *classic, m *Map, read func(*copying)) *copy
 	}
 	for !try() && n < Tries && !c.gone {
 	}
-	if !r.ok && !c.gone {
+	if !r.ok && !c.gone && !c.later {
 		c.hold(try)
 	}
 	*m = r.now

@@ -61,7 +61,7 @@ func (v *viewer) value(t *gobinary.Type, b []byte, depth, nested int) string {
 		return v.slice(t, u64(b, 0), u64(b, 8), depth, nested)
 	case reflect.Array:
 		if t.Elem != nil && t.Elem.Kind == reflect.Uint8 && t.Len > 0 && !v.look.Values {
-			return fmt.Sprintf("%s of %s bytes", t.Name, Count(uint64(t.Len)))
+			return t.Name + " of " + Plural(uint64(t.Len), "byte")
 		}
 		return t.Name + v.elements(t.Elem, b, uint64(t.Len), depth, nested)
 	case reflect.Struct:
@@ -103,12 +103,12 @@ func (v *viewer) str(addr, n uint64) string {
 		return `""`
 	}
 	if !v.look.Values {
-		return fmt.Sprintf("string of %s bytes", Count(n))
+		return "string of " + Plural(n, "byte")
 	}
 	some := min(n, viewString)
 	b := v.w.t.mem.bytes(addr, int(some))
 	if b == nil {
-		return fmt.Sprintf("string of %s bytes at %#x, which cannot be read", Count(n), addr)
+		return fmt.Sprintf("string of %s at %#x, which cannot be read", Plural(n, "byte"), addr)
 	}
 	s := strconv.Quote(string(b))
 	if some < n {
@@ -124,7 +124,7 @@ func (v *viewer) slice(t *gobinary.Type, addr, n uint64, depth, nested int) stri
 	case t.Elem == nil:
 		return "?"
 	case t.Elem.Kind == reflect.Uint8 && !v.look.Values:
-		return fmt.Sprintf("%s of %s bytes", t.Name, Count(n))
+		return t.Name + " of " + Plural(n, "byte")
 	case n == 0 || t.Elem.Size == 0 || !v.w.fits(addr, n, t.Elem.Size):
 		return fmt.Sprintf("%s of %s", t.Name, Count(n))
 	}

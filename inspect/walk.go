@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -29,6 +28,8 @@ type walk struct {
 	paths    paths
 	queue    []item    // of the next level
 	todo     []mapItem // likewise
+	late     []mapItem // maps that did not settle, and are read again
+	last     bool      // they are not
 	spare    []item    // room for sorting
 	lost     Lost
 	bare     *bare // of a program without DWARF
@@ -384,17 +385,17 @@ func (l *Lost) add(o *Lost) {
 func (l Lost) String() string {
 	var parts []string
 	for _, x := range []struct {
-		n    int
-		what string
+		n          int
+		what, more string
 	}{
-		{l.Unsafe, "unsafe.Pointers to the heap"}, {l.Types, "interfaces with types that the DWARF does not have"},
-		{l.Closures, "functions whose captured variables are not described"}, {l.Memory, "pointers to memory that could not be read"},
-		{l.Layouts, "maps and channels with a layout that is not known"},
-		{l.Unsure, "objects that may be maps of 8 entries"},
-		{l.Reused, "maps that were gone when they were read"},
+		{l.Unsafe, "unsafe.Pointer", "to the heap"}, {l.Types, "interface", "with a type that the DWARF does not have"},
+		{l.Closures, "function", "whose captured variables are not described"}, {l.Memory, "pointer", "to memory that could not be read"},
+		{l.Layouts, "value", "of a map or channel type with a layout that is not known"},
+		{l.Unsure, "object", "with what may be a map of 8 entries"},
+		{l.Reused, "map", "gone when it was read"},
 	} {
 		if x.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
+			parts = append(parts, Plural(uint64(x.n), x.what)+" "+x.more)
 		}
 	}
 	return strings.Join(parts, ", ")

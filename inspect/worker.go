@@ -15,13 +15,14 @@ type task struct {
 	items    []item
 	maps     []mapItem
 	big      []mapItem // that are to be read one by one
+	late     []mapItem // that did not settle
 	paths    branch
 	lost     Lost
 }
 
 func (k *task) reset(p *paths, from, to int) {
 	k.from, k.to, k.lost = from, to, Lost{}
-	k.items, k.maps, k.big = k.items[:0], k.maps[:0], k.big[:0]
+	k.items, k.maps, k.big, k.late = k.items[:0], k.maps[:0], k.big[:0], k.late[:0]
 	k.paths.of = p
 	k.paths.reset()
 }

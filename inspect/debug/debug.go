@@ -207,8 +207,7 @@ func (h *handler) look(r request) (value any, text string, rows []row, err error
 func census(c *inspect.Census, top int) (string, []row) {
 	var b strings.Builder
 	t := &c.Total
-	fmt.Fprintf(&b, "%s: %s hold %s in %s slots; %s of %s of heap in use, %s of it waste\n", c.Version, inspect.Plural(uint64(t.Maps), "map"), inspect.Plural(t.Entries, "entry"),
-		inspect.Count(t.Slots), inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
+	fmt.Fprintf(&b, "%s: %s; %s of %s of heap in use, %s of it waste\n", c.Version, t.Sum(), inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
 	if c.Torn > 0 {
 		fmt.Fprintf(&b, "%s changed while being read\n", inspect.Plural(uint64(c.Torn), "map"))
 	}

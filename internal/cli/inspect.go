@@ -183,7 +183,7 @@ func writeJSON(out io.Writer, v any) error {
 func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 	var b strings.Builder
 	t := &c.Total
-	fmt.Fprintf(&b, "%s, %s: %s hold %s in %s slots\n", c.Target, c.Version, inspect.Plural(uint64(t.Maps), "map"), inspect.Plural(t.Entries, "entry"), inspect.Count(t.Slots))
+	fmt.Fprintf(&b, "%s, %s: %s\n", c.Target, c.Version, t.Sum())
 	fmt.Fprintf(&b, "%s of %s of heap in use, %s of it waste: slots without an entry\n", inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
 	how := c.Stops.String()
 	if c.Still {
@@ -221,8 +221,12 @@ func writeCensus(out io.Writer, c *inspect.Census, top int) error {
 		default:
 			marks += fmt.Sprintf(" (%s changed while read)", inspect.Count(uint64(g.Torn)))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.0f %%\t%s\t%s\t%s\t  %s  %s%s\n", inspect.Count(uint64(g.Maps)), inspect.Count(g.Entries), inspect.Count(g.Slots),
-			100*g.Load(), inspect.Count(g.Tombstones), inspect.Bytes(g.Bytes), inspect.Bytes(g.Waste), g.Owner, g.Type, marks)
+		load := fmt.Sprintf("%.0f %%", 100*g.Load())
+		if g.Entries > g.Slots {
+			load = "?" // its maps were only read in part
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s  %s%s\n", inspect.Count(uint64(g.Maps)), inspect.Count(g.Entries), inspect.Count(g.Slots),
+			load, inspect.Count(g.Tombstones), inspect.Bytes(g.Bytes), inspect.Bytes(g.Waste), g.Owner, g.Type, marks)
 	}
 	w.Flush()
 	if more := len(c.Groups) - len(groups); more > 0 {

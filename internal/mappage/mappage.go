@@ -104,8 +104,7 @@ func Census(w io.Writer, c *inspect.Census, looks []Look) error {
 	t := &c.Total
 	p := newPage()
 	p.Title = "Maps of " + c.Target
-	p.Lead = fmt.Sprintf("%s hold %s in %s slots: %s of %s of heap in use, %s of it waste.", inspect.Plural(uint64(t.Maps), "map"), inspect.Plural(t.Entries, "entry"),
-		inspect.Count(t.Slots), inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
+	p.Lead = fmt.Sprintf("%s: %s of %s of heap in use, %s of it waste.", t.Sum(), inspect.Bytes(t.Bytes), inspect.Bytes(c.Heap), inspect.Bytes(t.Waste))
 	p.Sub = fmt.Sprintf("%s, read in %v", c.Version, c.Elapsed.Round(time.Millisecond))
 	if c.Torn > 0 {
 		p.Sub += fmt.Sprintf("; %s changed while being read", inspect.Plural(uint64(c.Torn), "map"))
