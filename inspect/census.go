@@ -42,21 +42,17 @@ type Group struct {
 }
 
 func (g *Group) add(m *Map) {
-	g.Maps++
-	g.Entries += m.Entries
-	g.Slots += m.Slots
-	g.Tombstones += m.Tombstones
-	g.Bytes += m.Bytes
-	g.Waste += m.Waste()
-	g.Old += m.Old
-	g.Overflow += m.Overflow
+	o := Group{
+		Maps: 1, Entries: m.Entries, Slots: m.Slots, Tombstones: m.Tombstones, Bytes: m.Bytes, Waste: m.Waste(),
+		Old: m.Old, Overflow: m.Overflow, Largest: *m,
+	}
 	if m.Growing {
-		g.Growing++
+		o.Growing = 1
 	}
 	if !m.Consistent {
-		g.Torn++
+		o.Torn = 1
 	}
-	g.larger(m)
+	g.join(&o)
 }
 
 // Sum says how many maps there are and what is in them.

@@ -81,6 +81,7 @@ const (
 	gRunning   = 2
 	gSyscall   = 3
 	gWaiting   = 4
+	gDead      = 6
 	gCopyStack = 8
 	gPreempted = 9
 	gLeaked    = 10
@@ -143,7 +144,7 @@ func (s *stacks) open() ([]uint64, error) {
 		return nil, err
 	}
 	s.registers()
-	return s.all()
+	return s.w.t.goroutines()
 }
 
 // registers takes the registers of all threads, if they stand still.
@@ -234,9 +235,9 @@ func (s *stacks) layouts() error {
 	return cmp.Or(g.err, buf.err, m.err, stack.err, d.err, sg.err, c.err)
 }
 
-// all returns the addresses of all goroutines.
-func (s *stacks) all() ([]uint64, error) {
-	t := s.w.t
+// goroutines returns the addresses of all goroutines, with an error of those that
+// can be read.
+func (t *Target) goroutines() ([]uint64, error) {
 	v, ok := t.Image.Global("runtime.allgs")
 	if !ok {
 		return nil, fmt.Errorf("%s: its DWARF has no runtime.allgs", t.Image.Path)
@@ -253,7 +254,7 @@ func (s *stacks) all() ([]uint64, error) {
 	for i := range n {
 		p, ok := t.mem.word(at + 8*i)
 		if !ok {
-			return nil, fmt.Errorf("%s: the list of goroutines ends after %d of %d", t.Name, i, n)
+			return list, fmt.Errorf("%s: the list of goroutines ends after %d of %d", t.Name, i, n)
 		}
 		list = append(list, p)
 	}

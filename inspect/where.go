@@ -96,38 +96,28 @@ func inside[T any](list []T, addr uint64, bounds func(*T) region) int {
 
 func (r *region) itself() region { return *r }
 
-// Goroutines that are dead (runtime/runtime2.go), and the bit of those that are
-// being scanned.
-const (
-	goRunning = 2
-	goDead    = 6
-	goScan    = 0x1000
-)
-
 // goroutines reads where stacks are. Without the fields it knows none.
 func (a *atlas) goroutines() {
 	t := a.w.t
-	all, ok := t.Image.Global("runtime.allgs")
+	list, _ := t.goroutines() // as many as can be read
 	g := t.layout("runtime.g")
 	stack, sched, id, status := g.need("stack"), g.need("sched"), g.need("goid"), g.need("atomicstatus")
 	gobuf := layout{t: sched.Type}
 	sp := gobuf.need("sp")
-	if !ok || g.err != nil || gobuf.err != nil {
+	if g.err != nil || gobuf.err != nil {
 		return
 	}
-	header := slices.Clone(t.mem.bytes(all.Addr+t.bias, 16))
-	for i := range min(u64(header, 8), 1<<24) {
-		at, _ := t.mem.word(u64(header, 0) + 8*i)
+	for _, at := range list {
 		b := t.mem.bytes(at, int(g.t.Size))
 		if b == nil {
 			continue
 		}
 		s := stackRange{region: region{u64(b, stack.Offset), u64(b, stack.Offset+8)}, id: number(b, id.Offset, id.Type.Size)}
-		switch number(b, status.Offset, 4) &^ goScan {
-		case goDead:
+		switch number(b, status.Offset, 4) &^ gScan {
+		case gDead:
 			s.id = 0
 			s.sp = s.to
-		case goRunning:
+		case gRunning:
 		default:
 			s.sp = u64(b, sched.Offset+sp.Offset)
 		}

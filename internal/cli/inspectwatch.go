@@ -61,26 +61,20 @@ const watchVersion = 1
 
 // sight is what one look has seen. It is a line of --watch --format json.
 type sight struct {
-	Version    int
-	At         time.Time
-	Seconds    float64 // since the look before; 0 for the first one
-	Target     string
-	Go         string
-	Owner      string `json:",omitempty"` // of one map
-	Type       string `json:",omitempty"`
-	Addr       uint64 `json:",omitempty"`
-	Maps       int
-	Entries    uint64
-	Slots      uint64
-	Tombstones uint64
-	Bytes      uint64
-	Waste      uint64
-	Growing    int    // maps that move entries to other buckets
-	Torn       int    // maps that changed while they were read
-	Added      uint64 // entries since the look before: of one map those that came, of owners by how many they have more
-	Removed    uint64
-	Heap       uint64       `json:",omitempty"` // bytes in use
-	Owners     []ownerSight `json:",omitempty"` // growing ones first, then by waste
+	Version int
+	At      time.Time
+	Seconds float64 // since the look before; 0 for the first one
+	Target  string
+	Go      string
+	Owner   string `json:",omitempty"` // of one map
+	Type    string `json:",omitempty"`
+	Addr    uint64 `json:",omitempty"`
+	sums
+	Torn    int    // maps that changed while they were read
+	Added   uint64 // entries since the look before: of one map those that came, of owners by how many they have more
+	Removed uint64
+	Heap    uint64       `json:",omitempty"` // bytes in use
+	Owners  []ownerSight `json:",omitempty"` // growing ones first, then by waste
 
 	// Of one map.
 	Tables     int    `json:",omitempty"`
@@ -92,22 +86,31 @@ type sight struct {
 	Replaced   bool   `json:",omitempty"` // the variable has another map than before
 }
 
-// ownerSight is an owner's part of a sight.
-type ownerSight struct {
-	Owner      string
-	Type       string
+// sums is what some maps have together.
+type sums struct {
 	Maps       int
 	Entries    uint64
 	Slots      uint64
 	Tombstones uint64
 	Bytes      uint64
 	Waste      uint64
-	Growing    int
-	Added      uint64
-	Removed    uint64
-	Grown      int    // looks since it had fewer slots; -1: it never had
-	Advice     string `json:",omitempty"`
-	history    []uint64
+	Growing    int // maps that move entries to other buckets
+}
+
+func sumsOf(g *inspect.Group) sums {
+	return sums{g.Maps, g.Entries, g.Slots, g.Tombstones, g.Bytes, g.Waste, g.Growing}
+}
+
+// ownerSight is an owner's part of a sight.
+type ownerSight struct {
+	Owner string
+	Type  string
+	sums
+	Added   uint64
+	Removed uint64
+	Grown   int    // looks since it had fewer slots; -1: it never had
+	Advice  string `json:",omitempty"`
+	history []uint64
 }
 
 // one reports whether the sight is of one map.
@@ -196,9 +199,7 @@ func (l *looker) all(s *sight) error {
 		return err
 	}
 	l.census = c
-	t := &c.Total
-	s.Maps, s.Entries, s.Slots, s.Tombstones, s.Bytes, s.Waste = t.Maps, t.Entries, t.Slots, t.Tombstones, t.Bytes, t.Waste
-	s.Growing, s.Torn, s.Heap = t.Growing, c.Torn, c.Heap
+	s.sums, s.Torn, s.Heap = sumsOf(&c.Total), c.Torn, c.Heap
 	l.owned(s, c.Groups)
 	return nil
 }
@@ -212,10 +213,7 @@ func (l *looker) owned(s *sight, groups []inspect.Group) {
 		if _, ok := owners[key]; ok {
 			continue // two types of one name
 		}
-		o := ownerSight{
-			Owner: line(g.Owner), Type: line(g.Type), Maps: g.Maps, Entries: g.Entries, Slots: g.Slots, Tombstones: g.Tombstones,
-			Bytes: g.Bytes, Waste: g.Waste, Growing: g.Growing, Grown: -1, Advice: line(g.Advice()),
-		}
+		o := ownerSight{Owner: line(g.Owner), Type: line(g.Type), sums: sumsOf(g), Grown: -1, Advice: line(g.Advice())}
 		old, known := l.owners[key]
 		if known {
 			if o.Grown = old.Grown; o.Grown >= 0 {

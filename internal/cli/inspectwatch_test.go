@@ -18,13 +18,13 @@ func sights(owner string) *watching {
 	for i := range 70 {
 		n := uint64(1000 + 100*i)
 		s := &sight{Version: 1, At: at.Add(time.Duration(i) * time.Second), Target: "process 4321", Go: "go1.26.8", Owner: owner, Type: "map[string]int", Addr: 0xc000123450,
-			Maps: 2, Entries: n, Slots: 16384, Tombstones: 2048, Bytes: 400_000, Waste: 400_000 - 24*n, Heap: 1 << 20, Tables: 16, Depth: 4, Room: 14336 - n}
+			sums: sums{Maps: 2, Entries: n, Slots: 16384, Tombstones: 2048, Bytes: 400_000, Waste: 400_000 - 24*n}, Heap: 1 << 20, Tables: 16, Depth: 4, Room: 14336 - n}
 		if i > 0 {
 			s.Seconds, s.Added, s.Removed = 1, 120, 20
 		}
 		if owner == "" {
 			for k := range 40 {
-				s.Owners = append(s.Owners, ownerSight{Owner: fmt.Sprintf("main.cache%d", k), Type: "map[string]" + strings.Repeat("[]", k) + "int", Entries: n, Slots: 16384, Waste: 1000, Grown: k%3 - 1, Added: uint64(k), history: []uint64{1, 5, n}})
+				s.Owners = append(s.Owners, ownerSight{Owner: fmt.Sprintf("main.cache%d", k), Type: "map[string]" + strings.Repeat("[]", k) + "int", sums: sums{Entries: n, Slots: 16384, Waste: 1000}, Grown: k%3 - 1, Added: uint64(k), history: []uint64{1, 5, n}})
 			}
 		}
 		w.keep(s)
@@ -90,7 +90,7 @@ func TestPainterOne(t *testing.T) {
 func TestKeep(t *testing.T) {
 	w := &watching{}
 	for i := range 3 * longest {
-		w.keep(&sight{Entries: uint64(i)})
+		w.keep(&sight{sums: sums{Entries: uint64(i)}})
 	}
 	if n := len(w.series); n > longest || n < longest/2 || w.series[0].Entries != 0 || w.series[n-1].Entries != 3*longest-1 {
 		t.Errorf("%d looks are kept, from %d to %d", n, w.series[0].Entries, w.series[n-1].Entries)
