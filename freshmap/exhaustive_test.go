@@ -71,6 +71,16 @@ func TestAllSchedulesLoadAndReuse(t *testing.T) {
 	expect(t, m, 5, 15)
 }
 
+func TestAllSchedulesStringKey(t *testing.T) {
+	m := freshmap.New[string, int](freshmap.WithManualSteps())
+	m.Store("a", 10)
+	var v int
+	together(func() { v, _ = m.Load("a") }, func() { m.Delete("a"); m.Store("a", 20) })
+	if w, _ := m.Load("a"); v != 10 && v != 0 && v != 20 || w != 20 {
+		t.Errorf("loaded %d, in the end %d, want 10, none or 20, and then 20", v, w)
+	}
+}
+
 func TestAllSchedulesTwoStores(t *testing.T) {
 	m := small(1)
 	together(func() { m.Store(0, 20) }, func() { m.Store(0, 30) })

@@ -7,98 +7,75 @@ import (
 	"unsafe"
 )
 
-// With a key of a word and a value of a word or a pointer, the offsets in a
-// group are constants, and what Load, Store and Delete mostly meet needs few
+// With a key of a word or a string and a value of a word or a pointer, the offsets
+// in a group are constants, and what Load, Store and Delete mostly meet needs few
 // instructions. Everything else is left to the general code.
+//
+// A slot begins with the word that is compared first: the key, or the hash of a
+// string, whose header follows. The value comes last. Of which kind the keys are,
+// the compiler knows by their size: other keys of the size of a string have no
+// such layout.
 const (
-	fastKey   = 8
-	fastSlots = 16
-	fastGroup = groupHeader + slots*fastSlots
-
-	// The same for strings: hash, header, value.
-	textKey   = 8
-	textValue = 24
-	textSlots = 32
-	textGroup = groupHeader + slots*textSlots
+	textSize = 16 // of a string, where strings lie in their slots
+	wordSlot = 16 // key, value
+	textSlot = 32 // hash, string, value
 )
 
-// fastPath reports whether the map has such a layout, and hashes the words
-// itself.
+// fastPath reports whether the map has such a layout, and hashes the keys itself.
 func (m *Map[K, V]) fastPath() bool {
-	return m.keys <= keyPointer && m.values <= valuePointer && m.hashes == hashBits
+	return m.values <= valuePointer && (m.hashes == hashBits || m.keys == keyString && m.hashes == hashComparable)
 }
 
-func fastGroupAt(b block, i uintptr) *group {
-	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*fastGroup))
+// fastSize returns the size of the slots of such a layout, for keys of a size. The
+// compiler knows it then, as it would not if a type were the argument.
+func fastSize(key uintptr) uintptr {
+	if key == textSize {
+		return textSlot
+	}
+	return wordSlot
+}
+
+func fastGroupAt(b block, i, size uintptr) *group {
+	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*(groupHeader+slots*size)))
 }
 
 // fastSlotAt returns the slot of the lowest byte of a match.
-func fastSlotAt(g *group, match uint64) unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(fastSlots/8))
+func fastSlotAt(g *group, match uint64, size uintptr) unsafe.Pointer {
+	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(size/8))
 }
 
-// hashText returns the hash of a string. maphash.Comparable has fewer checks and
-// calls around the same hash than maphash.String.
-func (m *Map[K, V]) hashText(k string) uint64 { return maphash.Comparable(m.seed, k) }
+func fastCell(slot unsafe.Pointer, size uintptr) unsafe.Pointer { return unsafe.Add(slot, size-8) }
 
-// loadString is Load for strings with values of a word or a pointer: what lookUp,
-// compare and valueIn do, in one loop with constant offsets. Others it leaves to
-// them.
-func (m *Map[K, V]) loadString(key K) (value V, ok bool) {
-	root := atomic.LoadPointer(&m.root)
-	if root == nil || m.hashes != hashString || m.values > valuePointer {
-		return m.loadOther(key)
-	}
-	k := *(*string)(unsafe.Pointer(&key))
-	h := m.hashText(k)
-	b := blockUnder(root, h)
-	if b == nil {
-		return m.loadOther(key)
-	}
-	for i := homeOf(b, h); ; {
-		g := (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*textGroup))
-		version := atomic.LoadUint64(&g.version)
-		ctrl := atomic.LoadUint64(&g.ctrl)
-		for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
-			slot := unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(textSlots/8))
-			if atomic.LoadUint64((*uint64)(slot)) != h {
-				if atomic.LoadUint64(&g.version) != version {
-					return m.loadMore(b, key, h, 0)
-				}
-				continue
-			}
-			data := atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(slot, textKey)))
-			length := atomic.LoadUint64((*uint64)(unsafe.Add(slot, textKey+8)))
-			if atomic.LoadUint64(&g.version) != version {
-				return m.loadMore(b, key, h, 0)
-			}
-			if unsafe.String((*byte)(data), int(length)) != k {
-				continue
-			}
-			cell := unsafe.Add(slot, textValue)
-			if m.values == valueWord && unsafe.Sizeof(value) <= 8 {
-				bits := atomic.LoadUint64((*uint64)(cell))
-				value = *(*V)(unsafe.Pointer(&bits))
-			} else {
-				value = m.valueIn(cell)
-			}
-			if atomic.LoadUint64(&g.version) != version {
-				return m.loadMore(b, key, h, 0)
-			}
-			return value, true
-		}
-		if !goesOn(ctrl, h) {
-			return value, false
-		}
-		if i++; i >= groupsIn(b) || atomic.LoadUint64(&g.version) >= moved {
-			return m.loadMore(b, key, h, 0)
-		}
-	}
+// A header is what a string is in a slot.
+type header struct {
+	data   unsafe.Pointer
+	length uint64
+}
+
+// headerAt reads the header of the string in a slot. Its words are read one after the
+// other; as a string it is only to be looked at when they belong together.
+func headerAt(slot unsafe.Pointer) (data unsafe.Pointer, length uint64) {
+	return atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(slot, 8))), atomic.LoadUint64((*uint64)(unsafe.Add(slot, 16)))
+}
+
+func sameText[K comparable](data unsafe.Pointer, length uint64, key K) bool {
+	text := header{data, length}
+	return *(*K)(unsafe.Pointer(&text)) == key
+}
+
+// textIn reports whether the key in a slot, whose hash it has, is a string. The
+// caller holds the stripe.
+func textIn[K comparable](slot unsafe.Pointer, key K) bool {
+	data, length := headerAt(slot)
+	return sameText(data, length, key)
 }
 
 // lockFast locks the stripe of a hash whose block was found under a root, or
-// returns nil if that needs more.
+// returns nil if that needs more, or if the block was not there.
 func (m *Map[K, V]) lockFast(b block, h uint64) *stripe {
+	if b == nil {
+		return nil
+	}
 	st := m.stripeOf(b, h)
 	if !st.tryLock() {
 		st.lockSlow()
@@ -110,46 +87,58 @@ func (m *Map[K, V]) lockFast(b block, h uint64) *stripe {
 	return st
 }
 
-// storeFast stores if the key is in its home group, or absent and its home
-// group has a free slot.
-func (m *Map[K, V]) storeFast(root unsafe.Pointer, key K, value V) bool {
-	w := wordOf(key)
-	h := mix(w, m.secret)
-	b := blockUnder(root, h)
-	if b == nil {
-		return false
+// storeFast is Store for such a layout or, if it is not to overwrite, LoadOrStore of
+// a key that seemed to be absent. It is quick if the key is in its home group, or
+// absent and its home group has a free slot.
+func (m *Map[K, V]) storeFast(root unsafe.Pointer, key K, value V, overwrite bool) (actual V, loaded bool) {
+	size := fastSize(unsafe.Sizeof(key))
+	h, first := uint64(0), wordOf(key)
+	if unsafe.Sizeof(key) == textSize {
+		h = maphash.Comparable(m.seed, key)
+		first = h
+	} else {
+		h = mix(first, m.secret)
 	}
+	b := blockUnder(root, h)
 	st := m.lockFast(b, h)
 	if st == nil {
-		return false
+		g := m.holdHashed(key, h, first, true)
+		return g.put(value, overwrite)
 	}
-	g := fastGroupAt(b, homeOf(b, h))
+	g := fastGroupAt(b, homeOf(b, h), size)
 	ctrl := atomic.LoadUint64(&g.ctrl)
 	for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
-		slot := fastSlotAt(g, match)
-		if atomic.LoadUint64((*uint64)(slot)) == w {
-			m.setFast(unsafe.Add(slot, fastKey), value)
+		slot := fastSlotAt(g, match, size)
+		if atomic.LoadUint64((*uint64)(slot)) == first && (unsafe.Sizeof(key) != textSize || textIn(slot, key)) {
+			if overwrite {
+				m.setFast(fastCell(slot, size), value)
+			} else {
+				actual, loaded = m.valueIn(fastCell(slot, size)), true
+			}
 			st.unlock(0)
 			m.help()
-			return true
+			return actual, loaded
 		}
 	}
 	unused := free(ctrl)
 	if goesOn(ctrl, h) || unused == 0 {
-		st.unlock(0)
-		return false
+		g := m.grip(st, b, key, h, first, true)
+		return g.put(value, overwrite)
 	}
-	slot := fastSlotAt(g, unused)
-	if m.keys == keyWord {
-		atomic.StoreUint64((*uint64)(slot), w)
-	} else {
-		m.setKey(slot, key, h, w)
+	slot := fastSlotAt(g, unused, size)
+	switch {
+	case unsafe.Sizeof(key) == textSize:
+		setText(slot, *(*string)(unsafe.Pointer(&key)), h)
+	case m.keys == keyWord:
+		atomic.StoreUint64((*uint64)(slot), first)
+	default:
+		m.setKey(slot, key, h, first)
 	}
-	m.setFast(unsafe.Add(slot, fastKey), value)
+	m.setFast(fastCell(slot, size), value)
 	atomic.StoreUint64(&g.ctrl, ctrl|tagOf(h)<<(uint(bits.TrailingZeros64(unused))&^7&63))
 	st.unlock(1)
 	m.help()
-	return true
+	return value, false
 }
 
 // setFast is setValue without a call where the value is a word.
@@ -161,69 +150,125 @@ func (m *Map[K, V]) setFast(cell unsafe.Pointer, value V) {
 	}
 }
 
-// deleteFast deletes if the key is in its home group, or absent and no entry
-// has passed that. It looks without a lock first, as Load does: a key that is
-// absent needs none.
-func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K) bool {
-	w := wordOf(key)
-	h := mix(w, m.secret)
+// deleteFast is LoadAndDelete for such a layout, or Delete if the value is not
+// wanted. It is quick if the key is in its home group, or absent and no entry has
+// passed that. It looks without a lock first, as Load does: a key that is absent
+// needs none.
+func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K, wanted bool) (value V, loaded bool) {
+	size := fastSize(unsafe.Sizeof(key))
+	h, first := uint64(0), wordOf(key)
+	if unsafe.Sizeof(key) == textSize {
+		h = maphash.Comparable(m.seed, key)
+		first = h
+	} else {
+		h = mix(first, m.secret)
+	}
 	b := blockUnder(root, h)
 	if b == nil {
-		return false
+		return m.deleteHashed(key, h, first)
 	}
-	g := fastGroupAt(b, homeOf(b, h))
+	g := fastGroupAt(b, homeOf(b, h), size)
 	version := atomic.LoadUint64(&g.version)
 	ctrl := atomic.LoadUint64(&g.ctrl)
-	if slot, _ := findFast(g, ctrl, h, w); slot == nil {
-		return !goesOn(ctrl, h) && (matching(ctrl, tagOf(h)) == 0 || atomic.LoadUint64(&g.version) == version)
+	match := matching(ctrl, tagOf(h))
+	maybe := match != 0
+	for match != 0 && atomic.LoadUint64((*uint64)(fastSlotAt(g, match, size))) != first {
+		match &= match - 1
+	}
+	if match == 0 {
+		if goesOn(ctrl, h) || maybe && atomic.LoadUint64(&g.version) != version {
+			return m.deleteHashed(key, h, first)
+		}
+		return value, false
 	}
 	st := m.lockFast(b, h)
 	if st == nil {
-		return false
+		return m.deleteHashed(key, h, first)
 	}
 	ctrl = atomic.LoadUint64(&g.ctrl)
-	slot, match := findFast(g, ctrl, h, w)
-	if slot == nil {
-		st.unlock(0)
-		return !goesOn(ctrl, h)
-	}
-	if m.pointers == 0 {
-		ctrl &^= 0xff << (uint(bits.TrailingZeros64(match)) &^ 7 & 63)
-		atomic.StoreUint64(&g.ctrl, ctrl)
-		atomic.StoreUint64(&g.version, g.version+1)
-		atomic.StoreUint64((*uint64)(slot), 0)
-		atomic.StoreUint64((*uint64)(unsafe.Add(slot, fastKey)), 0)
-	} else {
-		m.vacate(place{g, slotOf(match)})
-	}
-	m.thin(g, h, st)
-	st.unlock(-1)
-	m.help()
-	return true
-}
-
-// findFast searches the home group of a word, whose control word it gets. It
-// returns the slot and its bit in a match, or no slot.
-func findFast(g *group, ctrl, h, w uint64) (slot unsafe.Pointer, match uint64) {
 	for match = matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
-		if slot = fastSlotAt(g, match); atomic.LoadUint64((*uint64)(slot)) == w {
-			return slot, match
+		slot := fastSlotAt(g, match, size)
+		if atomic.LoadUint64((*uint64)(slot)) == first && (unsafe.Sizeof(key) != textSize || textIn(slot, key)) {
+			if wanted {
+				value = m.valueIn(fastCell(slot, size))
+			}
+			atomic.StoreUint64(&g.ctrl, ctrl&^(0xff<<(uint(bits.TrailingZeros64(match))&^7&63)))
+			atomic.StoreUint64(&g.version, g.version+1)
+			m.clearFast(slot)
+			m.thin(g, h, st)
+			st.unlock(-1)
+			m.help()
+			return value, true
 		}
 	}
-	return nil, 0
+	st.unlock(0)
+	return m.deleteHashed(key, h, first)
+}
+
+// erase zeroes a slot under the eyes of readers, who find out by the version.
+func (m *Map[K, V]) erase(slot unsafe.Pointer) {
+	if m.fastPath() {
+		m.clearFast(slot)
+	} else {
+		m.clearSlot(slot)
+	}
+}
+
+// clearFast is clearSlot for such a layout.
+func (m *Map[K, V]) clearFast(slot unsafe.Pointer) {
+	var key K
+	size := fastSize(unsafe.Sizeof(key))
+	switch {
+	case unsafe.Sizeof(key) == textSize:
+		setText(slot, "", 0)
+	case m.keys == keyWord:
+		atomic.StoreUint64((*uint64)(slot), 0)
+	default:
+		atomic.StorePointer((*unsafe.Pointer)(slot), nil)
+	}
+	if cell := fastCell(slot, size); m.values == valueWord {
+		atomic.StoreUint64((*uint64)(cell), 0)
+	} else {
+		atomic.StorePointer((*unsafe.Pointer)(cell), nil)
+	}
+}
+
+// copyFast is copySlot for such a layout.
+func (m *Map[K, V]) copyFast(to, from unsafe.Pointer) {
+	var key K
+	size := fastSize(unsafe.Sizeof(key))
+	type text struct {
+		hash uint64
+		key  string
+	}
+	switch {
+	case unsafe.Sizeof(key) == textSize:
+		*(*text)(to) = *(*text)(from)
+	case m.keys == keyWord:
+		*(*uint64)(to) = *(*uint64)(from)
+	default:
+		*(*unsafe.Pointer)(to) = *(*unsafe.Pointer)(from)
+	}
+	if to, from := fastCell(to, size), fastCell(from, size); m.values == valueWord {
+		*(*uint64)(to) = *(*uint64)(from)
+	} else {
+		*(*unsafe.Pointer)(to) = *(*unsafe.Pointer)(from)
+	}
 }
 
 // moveFast copies the slots of a block into one of two that no reader can reach
 // yet, by a bit of their hashes. Both have room for all that they get.
 func (m *Map[K, V]) moveFast(from block, hashes []uint64, into [2]block, bit uint) {
+	var key K
+	size := fastSize(unsafe.Sizeof(key))
 	next := 0
 	for i := range groupsIn(from) {
-		g := fastGroupAt(from, i)
+		g := fastGroupAt(from, i, size)
 		for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
-			slot, h := fastSlotAt(g, u), hashes[next]
+			h := hashes[next]
 			next++
 			b := into[h>>bit&1]
-			home := fastGroupAt(b, homeOf(b, h))
+			home := fastGroupAt(b, homeOf(b, h), size)
 			unused := free(home.ctrl)
 			if unused == 0 {
 				at, distance := m.vacancy(b, h)
@@ -231,23 +276,23 @@ func (m *Map[K, V]) moveFast(from block, hashes []uint64, into [2]block, bit uin
 				home, unused = at.group, 0x80<<(8*at.index)
 			}
 			home.ctrl |= tagOf(h) << (uint(bits.TrailingZeros64(unused)) &^ 7 & 63)
-			to := fastSlotAt(home, unused)
-			if m.pointers == 0 {
-				*(*[2]uint64)(to) = *(*[2]uint64)(slot)
-			} else {
-				m.copySlot(to, slot)
-			}
+			m.copyFast(fastSlotAt(home, unused, size), fastSlotAt(g, u, size))
 		}
 	}
 }
 
-// hashFast appends the hashes of the slots of a block.
-func (m *Map[K, V]) hashFast(b block, hashes []uint64) []uint64 {
+// hashesFast appends the hashes of the slots of a block.
+func (m *Map[K, V]) hashesFast(b block, hashes []uint64) []uint64 {
+	var key K
+	size := fastSize(unsafe.Sizeof(key))
 	for i := range groupsIn(b) {
-		g := fastGroupAt(b, i)
+		g := fastGroupAt(b, i, size)
 		for u := used(atomic.LoadUint64(&g.ctrl)); u != 0; u &= u - 1 {
-			w := atomic.LoadUint64((*uint64)(fastSlotAt(g, u)))
-			hashes = append(hashes, mix(w, m.secret))
+			h := atomic.LoadUint64((*uint64)(fastSlotAt(g, u, size)))
+			if unsafe.Sizeof(key) != textSize {
+				h = mix(h, m.secret)
+			}
+			hashes = append(hashes, h)
 		}
 	}
 	return hashes

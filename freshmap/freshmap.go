@@ -100,8 +100,6 @@ func (m *Map[K, V]) init() {
 			m.hashes = hashGiven
 		case m.keys <= keyPointer:
 			m.hashes = hashBits
-		case m.keys == keyString:
-			m.hashes = hashString
 		default:
 			m.hashes = hashComparable
 		}
@@ -144,37 +142,58 @@ func planFor(entries int) (depth uint8, each int) {
 // hashes, begins again while a writer is between two stores that replace that
 // segment.
 func (m *Map[K, V]) Load(key K) (value V, ok bool) {
+	size := fastSize(unsafe.Sizeof(key))
 	root := atomic.LoadPointer(&m.fast)
 	if root == nil {
-		return m.loadString(key)
+		return m.loadOther(key)
 	}
-	w := wordOf(key)
-	h := mix(w, m.secret)
+	// The first word of a slot is the key, or the hash of a string.
+	h, first := uint64(0), wordOf(key)
+	if unsafe.Sizeof(key) == textSize {
+		h = maphash.Comparable(m.seed, key)
+		first = h
+	} else {
+		h = mix(first, m.secret)
+	}
 	b := blockUnder(root, h)
 	if b == nil {
 		return m.loadOther(key)
 	}
 	for home := homeOf(b, h); ; {
-		g := fastGroupAt(b, home)
+		g := fastGroupAt(b, home, size)
 		version := atomic.LoadUint64(&g.version)
 		ctrl := atomic.LoadUint64(&g.ctrl)
 		for match := matching(ctrl, tagOf(h)); match != 0; match &= match - 1 {
-			slot := fastSlotAt(g, match)
-			if atomic.LoadUint64((*uint64)(slot)) != w {
+			slot := fastSlotAt(g, match, size)
+			if atomic.LoadUint64((*uint64)(slot)) != first {
 				if atomic.LoadUint64(&g.version) != version {
 					return m.loadOther(key)
 				}
 				continue
 			}
-			cell := unsafe.Add(slot, fastKey)
+			var data unsafe.Pointer
+			var length uint64
+			if unsafe.Sizeof(key) == textSize {
+				data, length = headerAt(slot)
+			}
+			// All of the slot was read when the version shows that it has not changed.
+			// Strings that have only their hash in common are not for here.
+			cell := fastCell(slot, size)
 			if m.values == valueWord {
 				bits := atomic.LoadUint64((*uint64)(cell))
 				if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) <= unsafe.Sizeof(bits) {
-					return *(*V)(unsafe.Pointer(&bits)), true
+					if unsafe.Sizeof(key) != textSize {
+						return *(*V)(unsafe.Pointer(&bits)), true
+					}
+					text := header{data, length} // sameText, of which the compiler makes no jump
+					if *(*K)(unsafe.Pointer(&text)) == key {
+						return *(*V)(unsafe.Pointer(&bits)), true
+					}
 				}
 			} else {
 				p := atomic.LoadPointer((*unsafe.Pointer)(cell))
-				if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) == unsafe.Sizeof(p) {
+				if atomic.LoadUint64(&g.version) == version && unsafe.Sizeof(value) == unsafe.Sizeof(p) &&
+					(unsafe.Sizeof(key) != textSize || sameText(data, length, key)) {
 					return *(*V)(unsafe.Pointer(&p)), true
 				}
 			}
@@ -184,7 +203,7 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 			return value, false
 		}
 		if home++; home >= groupsIn(b) || atomic.LoadUint64(&g.version) >= moved {
-			return m.loadMore(b, key, h, w)
+			return m.loadMore(b, key, h, first)
 		}
 	}
 }

@@ -254,7 +254,7 @@ func (m *Map[K, V]) eraseGroup(g *group) {
 	atomic.StoreUint64(&g.ctrl, allWays)
 	atomic.StoreUint64(&g.version, g.version+1)
 	for ; taken != 0; taken &= taken - 1 {
-		m.clearSlot(m.slotAt(g, slotOf(taken)))
+		m.erase(m.slotAt(g, slotOf(taken)))
 	}
 }
 
@@ -334,7 +334,7 @@ func (m *Map[K, V]) rebuild(s *segment, entries int) {
 // their slots.
 func (m *Map[K, V]) hashesOf(s *segment, hashes []uint64) []uint64 {
 	if m.fastPath() && s.next.Load() == nil {
-		return m.hashFast(s.block, hashes)
+		return m.hashesFast(s.block, hashes)
 	}
 	for ; s != nil; s = s.next.Load() {
 		for i := range groupsIn(s.block) {

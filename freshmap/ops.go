@@ -31,25 +31,37 @@ type grip[K comparable, V any] struct {
 // hold locks the stripe of a key and looks the key up. If the key is absent and
 // is to be added, there is room for it; if it is not to be added, nothing is
 // locked.
-func (m *Map[K, V]) hold(key K, adding bool) (g grip[K, V]) {
+func (m *Map[K, V]) hold(key K, adding bool) grip[K, V] {
 	if atomic.LoadPointer(&m.root) == nil {
 		m.init()
 	}
-	g.m, g.key = m, key
-	g.h, g.w = m.hash(key)
+	h, w := m.hash(key)
+	return m.holdHashed(key, h, w, adding)
+}
+
+// holdHashed is hold for a key whose hash is known. The map has been made.
+func (m *Map[K, V]) holdHashed(key K, h, w uint64, adding bool) grip[K, V] {
 	if !adding {
-		if _, ok, sure := m.lookUp(nil, m.blockOf(g.h), key, g.h, g.w); sure && !ok {
-			return g
+		if _, ok, sure := m.lookUp(nil, m.blockOf(h), key, h, w); sure && !ok {
+			return grip[K, V]{m: m}
 		}
 	}
+	st, b := m.lock(h)
+	return m.grip(st, b, key, h, w, adding)
+}
+
+// grip looks a key up whose stripe is locked, and makes room for it if it is absent
+// and to be added.
+func (m *Map[K, V]) grip(st *stripe, b block, key K, h, w uint64, adding bool) grip[K, V] {
+	g := grip[K, V]{m: m, stripe: st, block: b, key: key, h: h, w: w}
 	for {
-		g.stripe, g.block = m.lock(g.h)
-		g.at = m.find(g.block, key, g.h, g.w)
-		if !adding || g.at.group != nil || !m.crowded(g.block, g.h) || !m.makeRoom(g.h) {
+		g.at = m.find(g.block, key, h, w)
+		if !adding || g.at.group != nil || !m.crowded(g.block, h) || !m.makeRoom(h) {
 			return g
 		}
 		g.grown = true
 		g.stripe.unlock(0)
+		g.stripe, g.block = m.lock(h)
 	}
 }
 
@@ -72,6 +84,19 @@ func (g *grip[K, V]) set(value V) {
 	}
 	g.m.insert(g.block, g.key, g.h, g.w, value)
 	g.more++
+}
+
+// put sets the value, unless there is one that it is not to overwrite, and lets go.
+func (g *grip[K, V]) put(value V, overwrite bool) (actual V, loaded bool) {
+	if !overwrite {
+		actual, loaded = g.value()
+	}
+	if !loaded {
+		g.set(value)
+		actual = value
+	}
+	g.release()
+	return actual, loaded
 }
 
 func (g *grip[K, V]) remove() {
@@ -103,12 +128,12 @@ func (g *grip[K, V]) release() {
 // bytes it allocates nothing, unless other writers have left the reserve of a large
 // map low and it is this call that fills it.
 func (m *Map[K, V]) Store(key K, value V) {
-	if root := atomic.LoadPointer(&m.fast); root != nil && m.storeFast(root, key, value) {
+	if root := atomic.LoadPointer(&m.fast); root != nil {
+		m.storeFast(root, key, value, true)
 		return
 	}
 	g := m.hold(key, true)
-	g.set(value)
-	g.release()
+	g.put(value, true)
 }
 
 // LoadOrStore returns the value of a key if there is one, and else stores the
@@ -117,13 +142,11 @@ func (m *Map[K, V]) LoadOrStore(key K, value V) (actual V, loaded bool) {
 	if actual, loaded = m.Load(key); loaded {
 		return actual, true
 	}
-	g := m.hold(key, true)
-	if actual, loaded = g.value(); !loaded {
-		g.set(value)
-		actual = value
+	if root := atomic.LoadPointer(&m.fast); root != nil {
+		return m.storeFast(root, key, value, false)
 	}
-	g.release()
-	return actual, loaded
+	g := m.hold(key, true)
+	return g.put(value, false)
 }
 
 // LoadOrCompute returns the value of a key if there is one, and else stores
@@ -155,7 +178,20 @@ func (m *Map[K, V]) LoadAndStore(key K, value V) (previous V, loaded bool) {
 // LoadAndDelete removes a key and returns the value it had, and whether it had
 // one.
 func (m *Map[K, V]) LoadAndDelete(key K) (value V, loaded bool) {
-	g := m.hold(key, false)
+	if root := atomic.LoadPointer(&m.fast); root != nil {
+		return m.deleteFast(root, key, true)
+	}
+	if atomic.LoadPointer(&m.root) == nil {
+		m.init()
+	}
+	h, w := m.hash(key)
+	return m.deleteHashed(key, h, w)
+}
+
+// deleteHashed is LoadAndDelete for a key whose hash is known. The map has been
+// made.
+func (m *Map[K, V]) deleteHashed(key K, h, w uint64) (value V, loaded bool) {
+	g := m.holdHashed(key, h, w, false)
 	value, loaded = g.value()
 	g.remove()
 	g.release()
@@ -165,12 +201,11 @@ func (m *Map[K, V]) LoadAndDelete(key K) (value V, loaded bool) {
 // Delete removes a key. The slot is zeroed before the Delete that has removed it
 // returns (TestResidue). One that finds the key absent takes no lock.
 func (m *Map[K, V]) Delete(key K) {
-	if root := atomic.LoadPointer(&m.fast); root != nil && m.deleteFast(root, key) {
-		return
+	if root := atomic.LoadPointer(&m.fast); root != nil {
+		m.deleteFast(root, key, false)
+	} else {
+		m.LoadAndDelete(key)
 	}
-	g := m.hold(key, false)
-	g.remove()
-	g.release()
 }
 
 // Compute calls f once with the value of a key, and whether it has one, and

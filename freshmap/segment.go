@@ -200,7 +200,7 @@ func (m *Map[K, V]) vacate(at place) {
 	ctrl := atomic.LoadUint64(&at.group.ctrl)
 	atomic.StoreUint64(&at.group.ctrl, ctrl&^(0xff<<(8*at.index)))
 	atomic.StoreUint64(&at.group.version, at.group.version+1)
-	m.clearSlot(m.slotAt(at.group, at.index))
+	m.erase(m.slotAt(at.group, at.index))
 }
 
 // roomIn is how many entries so many groups take before a full group is reason

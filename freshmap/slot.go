@@ -12,7 +12,6 @@ type hashKind uint8
 
 const (
 	hashBits hashKind = iota // multiply the word
-	hashString
 	hashComparable
 	hashGiven // by the caller's function, mixed afterwards
 )
@@ -76,8 +75,6 @@ func (m *Map[K, V]) hash(key K) (h, w uint64) {
 
 func (m *Map[K, V]) hashSlow(key K) (h, w uint64) {
 	switch m.hashes {
-	case hashString:
-		return m.hashText(*(*string)(unsafe.Pointer(&key))), 0
 	case hashGiven:
 		if m.keys <= keyPointer {
 			w = wordOf(key)
@@ -202,9 +199,7 @@ func (m *Map[K, V]) setKey(slot unsafe.Pointer, key K, h, w uint64) {
 	case keyPointer:
 		atomic.StorePointer((*unsafe.Pointer)(slot), *(*unsafe.Pointer)(unsafe.Pointer(&key)))
 	case keyString:
-		atomic.StoreUint64((*uint64)(slot), h)
-		atomic.StorePointer((*unsafe.Pointer)(unsafe.Add(slot, 8)), *(*unsafe.Pointer)(unsafe.Pointer(&key)))
-		atomic.StoreUint64((*uint64)(unsafe.Add(slot, 16)), *(*uint64)(unsafe.Add(unsafe.Pointer(&key), 8)))
+		setText(slot, *(*string)(unsafe.Pointer(&key)), h)
 	case keyPair:
 		k := (*[2]uint64)(unsafe.Pointer(&key))
 		atomic.StoreUint64((*uint64)(slot), h)
@@ -213,6 +208,12 @@ func (m *Map[K, V]) setKey(slot unsafe.Pointer, key K, h, w uint64) {
 	default:
 		atomic.StorePointer((*unsafe.Pointer)(slot), unsafe.Pointer(&box[K]{h, key}))
 	}
+}
+
+func setText(slot unsafe.Pointer, k string, h uint64) {
+	atomic.StoreUint64((*uint64)(slot), h)
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Add(slot, 8)), unsafe.Pointer(unsafe.StringData(k)))
+	atomic.StoreUint64((*uint64)(unsafe.Add(slot, 16)), uint64(len(k)))
 }
 
 // valueIn copies the value out of its cell. It retries only if a store into

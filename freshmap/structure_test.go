@@ -1,6 +1,7 @@
 package freshmap
 
 import (
+	"maps"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -299,6 +300,37 @@ func TestEqualHashes(t *testing.T) {
 	checkStructure(t, m)
 	if st := m.Stats(); st.Slots > 2*smallGroups*slots {
 		t.Errorf("Stats() after all equal hashes were deleted: got %d slots, want at most %d", st.Slots, 2*smallGroups*slots)
+	}
+}
+
+// TestStringsOfOneHash has another string where a hash leads to: 64 bits of two
+// strings are never equal by chance.
+func TestStringsOfOneHash(t *testing.T) {
+	if bits.UintSize == 32 {
+		t.Skip("strings lie in boxes here")
+	}
+	m := New[string, int]()
+	m.Store("a", 1)
+	h, w := m.hash("a")
+	at := m.find(m.blockOf(h), "a", h, w)
+	setText(m.slotAt(at.group, at.index), "b", h)
+	if v, ok := m.Load("a"); ok {
+		t.Errorf("Load of another string of that hash: got %d", v)
+	}
+	m.Delete("a")
+	if v, ok := m.LoadAndDelete("a"); ok || m.Len() != 1 {
+		t.Errorf("LoadAndDelete of another string of that hash: got %d, %t, and Len() is %d", v, ok, m.Len())
+	}
+	if v, ok := m.LoadOrStore("a", 2); v != 2 || ok {
+		t.Errorf("LoadOrStore of another string of that hash: got %d, %t, want 2, false", v, ok)
+	}
+	m.Store("a", 3)
+	if v, ok := m.Load("a"); v != 3 || !ok {
+		t.Errorf("Load beside another string of that hash: got %d, %t, want 3, true", v, ok)
+	}
+	m.Delete("a")
+	if got := maps.Collect(m.All()); !maps.Equal(got, map[string]int{"b": 1}) {
+		t.Errorf("what is left: got %v, want b", got)
 	}
 }
 
