@@ -22,7 +22,8 @@ type process struct {
 	pid     int
 	runs    program
 	regions atomic.Pointer[[]region]
-	vectors sync.Pool // of *vectors
+	anon    atomic.Pointer[[]region] // of those, memory that is of no file
+	vectors sync.Pool                // of *vectors
 }
 
 // program says what a process runs, and where that was loaded.
@@ -64,7 +65,7 @@ func Attach(pid int, exe string) (*Target, error) {
 	}
 	image, err := gobinary.Open(exe)
 	if errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("process %d belongs to somebody else: run ghostread as its user or as root: %w", pid, err)
+		return nil, forbidden(pid, err)
 	}
 	if own := errors.Is(err, os.ErrNotExist); own && threadState(pid, pid) == "Z" {
 		return nil, fmt.Errorf("process %d has ended, and waits for its parent to take notice of it (a zombie)", pid)
@@ -76,7 +77,7 @@ func Attach(pid int, exe string) (*Target, error) {
 	}
 	p := &process{pid: pid}
 	if p.runs, err = programOf(pid); errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("process %d belongs to somebody else: run ghostread as its user or as root: %w", pid, err)
+		return nil, forbidden(pid, err)
 	} else if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -85,6 +86,11 @@ func Attach(pid int, exe string) (*Target, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// forbidden says that the kernel does not let us look at a process.
+func forbidden(pid int, err error) error {
+	return fmt.Errorf("process %d belongs to somebody else, or is protected: run ghostread as its user, or as root with CAP_SYS_PTRACE: %w", pid, err)
 }
 
 // same returns an error unless the process runs what it ran when we attached.
@@ -112,7 +118,7 @@ func (p *process) refresh() error {
 		return fmt.Errorf("memory map of process %d: %w", p.pid, err)
 	}
 	defer f.Close()
-	var list []region
+	var list, anon []region
 	s := bufio.NewScanner(f)
 	for s.Scan() {
 		bounds, rest, _ := strings.Cut(s.Text(), " ")
@@ -123,9 +129,56 @@ func (p *process) refresh() error {
 			continue // a guard page, not ours to read, or the kernel's clock
 		}
 		list = append(list, region{from, to})
+		const inode = 3 // behind the rights
+		if f := strings.Fields(rest); len(f) > inode && f[inode] == "0" {
+			anon = append(anon, region{from, to})
+		}
 	}
 	p.regions.Store(&list)
+	p.anon.Store(&anon)
 	return s.Err()
+}
+
+// populated returns the readable addresses, ascending, but for memory that was
+// never written or that was given back: it is zero, and to read it would cost
+// the process page tables (proc(5), pagemap). Mapped files count as populated.
+func (p *process) populated() (list []region) {
+	f, err := os.Open(filepath.Join("/proc", strconv.Itoa(p.pid), "pagemap"))
+	anon := p.anon.Load()
+	if err != nil || anon == nil {
+		return p.mapped()
+	}
+	defer f.Close()
+	const present, swapped = 1 << 63, 1 << 62
+	page := uint64(os.Getpagesize())
+	b := make([]byte, blockBytes)
+	rest := *anon
+	for _, r := range p.mapped() {
+		if len(rest) == 0 || rest[0] != r {
+			list = append(list, r)
+			continue
+		}
+		rest = rest[1:]
+		before := false // the page before this one has something
+		for at := r.from; at < r.to; {
+			some := b[:min(uint64(len(b)), (r.to-at)/page*8)]
+			if n, err := f.ReadAt(some, int64(at/page*8)); err != nil || n == 0 {
+				list = append(list, region{at, r.to}) // it is not known
+				break
+			}
+			for ; len(some) > 0; some = some[8:] {
+				has := binary.LittleEndian.Uint64(some)&(present|swapped) != 0
+				if last := len(list) - 1; before && list[last].to == at {
+					list[last].to = at + page // also of a page of zeros, which what is looked for may end with
+				} else if has {
+					list = append(list, region{at, at + page})
+				}
+				before = has
+				at += page
+			}
+		}
+	}
+	return list
 }
 
 // entryOf returns where the entry point of the executable was loaded.

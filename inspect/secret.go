@@ -226,7 +226,8 @@ func (f *finder) find(addr uint64, b []byte, seen int, hit func(addr uint64, n *
 // scanBytes is how much of the target's memory is looked at in one piece.
 const scanBytes = 1 << 20
 
-// scan calls f for all readable memory, in the order of addresses. The first
+// scan calls f for all readable memory, in the order of addresses; what is known
+// to be zero is left out. The first
 // seen bytes of b were the last ones of the piece before; there are overlap of
 // them where memory goes on. It takes constant memory. What cannot be read is
 // left out and counted.
@@ -251,7 +252,11 @@ func (t *Target) scan(overlap int, f func(addr uint64, b []byte, seen int)) (rea
 		return true, nil
 	}
 	const page = 4096
-	for _, r := range t.raw.mapped() {
+	list := t.raw.mapped()
+	if m, ok := t.below().(interface{ populated() []region }); ok {
+		list = m.populated()
+	}
+	for _, r := range list {
 		for at := r.from; at < r.to; {
 			end := min(r.to, at&^(scanBytes-1)+scanBytes)
 			ok, err := piece(at, int(end-at))
