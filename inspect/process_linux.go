@@ -95,6 +95,9 @@ func forbidden(pid int, err error) error {
 
 // same returns an error unless the process runs what it ran when we attached.
 func (p *process) same() error {
+	if p.runs == (program{}) {
+		return nil // this process
+	}
 	switch now, err := programOf(p.pid); {
 	case err != nil:
 		return err

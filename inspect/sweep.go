@@ -16,7 +16,7 @@ const headed = 512
 // kin is the objects of one type.
 type kin struct {
 	t    *gobinary.Type
-	body bool     // groups or buckets, which are a part of a map
+	body bool     // a part of a map or of a pool
 	all  int      // how many there are, with those that were led to
 	at   []uint64 // those that were not
 	n    []uint64 // values at each
@@ -27,7 +27,7 @@ type kin struct {
 // and garbage of the last cycle. Types of which there are few come first: a
 // server owns its clients, and not the other way round. So does it what the
 // stacks of its goroutines lead to, which are others each time; groups and
-// buckets own nothing before that.
+// buckets own nothing before that, nor do the parts of pools.
 func (w *walk) sweep(list []*kin, bodies bool) error {
 	for _, k := range list {
 		if k.body != bodies {
@@ -62,7 +62,7 @@ func (w *walk) headed() (list []*kin, err error) {
 		}
 		k := of[t]
 		if k == nil {
-			k = &kin{t: t, body: strings.HasPrefix(t.Name, "noalg.map.") || strings.HasPrefix(t.Name, "map.")}
+			k = &kin{t: t, body: strings.HasPrefix(t.Name, "noalg.map.") || strings.HasPrefix(t.Name, "map.") || ofPool(t)}
 			of[t] = k
 			list = append(list, k)
 		}

@@ -44,18 +44,18 @@ func (w *walk) instance(generic, arguments string) (*gobinary.Type, bool) {
 	return t, ok
 }
 
-// trieField is a field of a trie that leads on, and what it adds to an owner: a
-// trie reads like a map, however deep it is.
-type trieField struct{ name, label string }
+// ledField is a field of the standard library's own structs that leads on, and
+// what it adds to an owner: a trie reads like a map, however deep it is.
+type ledField struct{ name, label string }
 
 // trieFields returns the fields of the types that a trie is made of, nil for
 // other types.
-func trieFields(t *gobinary.Type) []trieField {
+func trieFields(t *gobinary.Type) []ledField {
 	if t.Name == "sync.Map" {
 		if f, ok := t.Field("m"); !ok || trieFields(f.Type) == nil {
 			return nil // up to Go 1.23, made of two maps
 		}
-		return []trieField{{"m", ""}}
+		return []ledField{{"m", ""}}
 	}
 	for _, pkg := range tries {
 		name, found := strings.CutPrefix(t.Name, pkg+".")
@@ -64,29 +64,32 @@ func trieFields(t *gobinary.Type) []trieField {
 		}
 		switch kind, _, _ := strings.Cut(name, "["); kind {
 		case "HashTrieMap":
-			return []trieField{{"root", ""}}
+			return []ledField{{"root", ""}}
 		case "indirect":
-			return []trieField{{"children", ""}}
+			return []ledField{{"children", ""}}
 		case "entry":
-			return []trieField{{"overflow", ""}, {"key", "[key]"}, {"value", "[]"}}
+			return []ledField{{"overflow", ""}, {"key", "[key]"}, {"value", "[]"}}
 		}
 	}
 	return nil
 }
 
-// flattenTrie plans a struct of a trie.
-func (w *walk) flattenTrie(p *plan, t *gobinary.Type, fields []trieField, off int64, label string, depth int) {
+// flattenFields plans some fields of a struct.
+func (w *walk) flattenFields(p *plan, t *gobinary.Type, fields []ledField, off int64, label string, depth int) {
 	for _, x := range fields {
 		f, ok := t.Field(x.name)
 		if !ok {
 			continue
 		}
-		if f.Type.Kind != reflect.Array || f.Type.Elem == nil {
+		switch {
+		case f.Type.Kind == reflect.Array && f.Type.Elem != nil:
+			for i := range min(f.Type.Len, maxChildren) {
+				w.flatten(p, f.Type.Elem, off+f.Offset+i*f.Type.Elem.Size, label+x.label, depth+1)
+			}
+		case f.Type.Kind == reflect.Slice && f.Type.Elem != nil:
+			p.words = append(p.words, word{off: off + f.Offset, kind: reflect.Slice, t: f.Type, elem: f.Type.Elem, label: label + x.label})
+		default:
 			w.flatten(p, f.Type, off+f.Offset, label+x.label, depth+1)
-			continue
-		}
-		for i := range min(f.Type.Len, maxChildren) {
-			w.flatten(p, f.Type.Elem, off+f.Offset+i*f.Type.Elem.Size, label+x.label, depth+1)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -168,8 +169,15 @@ func (w *walk) flatten(p *plan, t *gobinary.Type, off int64, label string, depth
 				return
 			}
 		}
-		if fields := trieFields(t); fields != nil {
-			w.flattenTrie(p, t, fields, off, label, depth)
+		fields := trieFields(t)
+		if fields == nil {
+			fields = poolFields(t)
+		}
+		if fields != nil {
+			w.flattenFields(p, t, fields, off, label, depth)
+			return
+		}
+		if w.flattenPool(p, t, off, label) {
 			return
 		}
 		for _, f := range t.Fields {
@@ -252,7 +260,7 @@ func (w *walk) reaches(types []*gobinary.Type) {
 // out: what they reach is the runtime's, or reached from elsewhere too.
 func (w *walk) roots() {
 	for _, v := range w.t.Image.Globals {
-		if strings.HasPrefix(v.Name, "runtime.") || strings.HasPrefix(v.Name, "internal/runtime/") || strings.HasPrefix(v.Name, "go:") {
+		if strings.HasPrefix(v.Name, "runtime.") || strings.HasPrefix(v.Name, "internal/runtime/") || strings.HasPrefix(v.Name, "go:") || slices.Contains(poolLists, v.Name) {
 			continue
 		}
 		w.push(v.Addr+w.t.bias, 1, v.Type, w.paths.root(v.Name, v.Type))

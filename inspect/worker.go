@@ -167,7 +167,11 @@ func (k *worker) find(path int32, x *word) lead {
 	case reflect.Func:
 		l.plan, l.path = k.w.closure(), k.paths.child(path, x.label, nil)
 	default:
-		if l.plan = k.planOf(x.elem); l.plan != nil {
+		switch l.plan = k.planOf(x.elem); {
+		case l.plan == nil:
+		case x.label == "" && ofPool(x.elem):
+			l.path = path // all parts of a pool are one owner
+		default:
 			l.path = k.paths.child(path, x.label, x.elem)
 		}
 	}

@@ -108,7 +108,31 @@ var (
 	window  = map[uint64]uint64{}
 	behind  unsafe.Pointer // a *hidden
 	shared  sync.Map
+	scratch sync.Pool // of *leaf
+	lists   = &struct{ pool *sync.Pool }{new(sync.Pool)}
+	unseen  unsafe.Pointer // a *sync.Pool
 )
+
+// pool puts values into pools: for each P one, and the others into rings of 8,
+// 16 and more. A garbage collection keeps them once more.
+func pool() []plant {
+	for i := 0; i < 5; i++ {
+		scratch.Put(leafOf(3))
+	}
+	runtime.GC()
+	for i := 0; i < 30; i++ {
+		scratch.Put(leafOf(2))
+		lists.pool.Put(map[point]int{{1, int32(i)}: i})
+	}
+	p := new(sync.Pool)
+	p.Put(&embedded{inner: map[int64]string{7: "x"}})
+	unseen = unsafe.Pointer(p)
+	return []plant{
+		{Owner: "main.scratch (sync.Pool).(*main.leaf).tags", Type: "map[string]int", Entries: 75, Maps: 35},
+		{Owner: "main.lists.pool (sync.Pool).(map[main.point]int)", Type: "map[main.point]int", Entries: 30, Maps: 30},
+		{Owner: "sync.allPools[] (sync.Pool).(*main.embedded).inner", Type: "map[int64]string", Entries: 1, Maps: 1},
+	}
+}
 
 func leafOf(n int) *leaf {
 	l := &leaf{name: fmt.Sprint("leaf", n), tags: map[string]int{}}
@@ -223,6 +247,7 @@ func main() {
 	}
 	list := plantAll()
 	runtime.GC()
+	list = append(list, pool()...)
 	b, err := json.Marshal(list)
 	if err != nil {
 		panic(err)
@@ -238,4 +263,5 @@ func main() {
 		_, err = os.Stdin.Read(input)
 	}
 	runtime.KeepAlive(nothing)
+	runtime.KeepAlive(unseen)
 }
