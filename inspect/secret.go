@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf16"
 )
@@ -358,7 +359,13 @@ func (t *Target) Search(s Search) (*Hits, error) {
 		return nil, err
 	}
 	if !stood && ran() {
-		out.Undecided = append(out.Undecided, "the program ran while it was read, so that a copy that moves can be missed; --stop=1s would stop it meanwhile")
+		text := "the program ran while it was read, so that a copy that moves can be missed; "
+		if notes := t.Notes(); len(notes) > 0 {
+			text += strings.Join(notes, "; ")
+		} else {
+			text += "--stop=1s would stop it meanwhile"
+		}
+		out.Undecided = append(out.Undecided, text)
 	}
 	out.Undecided = append(out.Undecided, t.absent()...)
 	if out.Unreadable > 0 {

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -145,7 +147,7 @@ because memory could not be read or the program ran meanwhile.`,
 				if err != nil {
 					return fmt.Errorf("%s: %w", t.Name, err)
 				}
-				out = searchReport(hits, len(search.Secrets), exe)
+				out = searchReport(hits, search.Secrets, exe)
 			} else {
 				left, err := t.Residue(owner, look)
 				if err != nil {
@@ -212,11 +214,16 @@ func (r *residueReport) finding(exe, title, object string, addr uint64, notes ..
 }
 
 // searchReport says where secrets are.
-func searchReport(h *inspect.Hits, secrets int, exe string) residueReport {
+func searchReport(h *inspect.Hits, secrets []inspect.Secret, exe string) residueReport {
 	r := residueReport{undecided: h.Undecided}
+	order := map[string]int{}
+	for i, s := range secrets {
+		order[s.Name] = i
+	}
+	slices.SortStableFunc(h.Hits, func(a, b inspect.Hit) int { return cmp.Compare(order[a.Secret], order[b.Secret]) })
 	r.decide(h.Count > 0)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s: looked for %s in %s of memory, in %v\n", h.Target, h.Version, inspect.Plural(uint64(secrets), "secret"), inspect.Bytes(h.Read), h.Elapsed.Round(time.Millisecond))
+	fmt.Fprintf(&b, "%s, %s: looked for %s in %s of memory, in %v\n", h.Target, h.Version, inspect.Plural(uint64(len(secrets)), "secret"), inspect.Bytes(h.Read), h.Elapsed.Round(time.Millisecond))
 	switch {
 	case h.Count > 0:
 		fmt.Fprintf(&b, "found in %s, ", inspect.Plural(uint64(h.Count), "place"))
