@@ -162,9 +162,29 @@ type global struct {
 }
 
 type captures struct {
-	pc   uint64
-	list []Capture
-	typ  []dwarf.Offset
+	pc       uint64
+	list     []Capture
+	typ      []dwarf.Offset
+	receiver string // of a method value: its type
+}
+
+// receiver is what the receiver of a method value is called.
+const receiver = "receiver"
+
+// receiverOf returns the type of the receiver that a method value has captured,
+// by the name of its function: "*p.T" for "p.(*T).Method-fm"; "" for other
+// functions, and for methods of generic types, whose names do not say it.
+func receiverOf(function string) string {
+	method, ok := strings.CutSuffix(function, "-fm")
+	dot := strings.LastIndexByte(method, '.')
+	if !ok || dot < 0 || strings.Contains(method, "[") {
+		return ""
+	}
+	t := method[:dot]
+	if pkg, pointer, ok := strings.Cut(t, ".(*"); ok {
+		return "*" + pkg + "." + strings.TrimSuffix(pointer, ")")
+	}
+	return t
 }
 
 // maxDepth is how far entries may be nested. The Go compiler nests inlined
@@ -195,7 +215,7 @@ func (m *Image) read(d *dwarf.Data, list *entries) error {
 			case dwarf.TagSubprogram:
 				m.code.function(e)
 				if pc, ok := e.Val(dwarf.AttrLowpc).(uint64); ok && e.Children {
-					closures = append(closures, captures{pc: pc})
+					closures = append(closures, captures{pc: pc, receiver: receiverOf(name(e))})
 					fn = &closures[len(closures)-1]
 				}
 			case dwarf.TagVariable:
@@ -308,6 +328,9 @@ func (m *Image) link(dies map[dwarf.Offset]*die, globals []global, closures []ca
 	}
 	for _, c := range closures {
 		for i, at := range c.typ {
+			if c.list[i].Name == ".this" { // in programs that are not optimized
+				c.list[i].Name = receiver
+			}
 			t, err := resolve(dies, at)
 			if err != nil {
 				return err
@@ -315,6 +338,11 @@ func (m *Image) link(dies map[dwarf.Offset]*die, globals []global, closures []ca
 			if c.list[i].Type = t; t == nil {
 				c.list[i].Type = unknown
 			}
+		}
+		if t := m.named[c.receiver]; t != nil && len(c.list) == 0 {
+			// Behind the address of its code there is the receiver
+			// (cmd/compile/internal/typecheck, MethodValueType, Go 1.20 to 1.27).
+			c.list = []Capture{{Name: receiver, Offset: 8, Type: t}}
 		}
 		m.closures[c.pc] = c.list
 	}

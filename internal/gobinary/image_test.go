@@ -54,3 +54,20 @@ func TestIs(t *testing.T) {
 		t.Error("an instance of a generic type is not told by its name")
 	}
 }
+
+// TestReceiverOf reads receivers from the names of method values.
+func TestReceiverOf(t *testing.T) {
+	for function, want := range map[string]string{
+		"main.(*server).serve-fm":                       "*main.server",
+		"example.com/a.b/v2/server.(*Server).reload-fm": "*example.com/a.b/v2/server.Server",
+		"encoding/json.floatEncoder.encode-fm":          "encoding/json.floatEncoder",
+		"main.(*cache[go.shape.int]).get-fm":            "",
+		"main.(*server).serve":                          "",
+		"-fm":                                           "",
+		"main.serve.func1":                              "",
+	} {
+		if got := receiverOf(function); got != want {
+			t.Errorf("receiverOf(%q) = %q, want %q", function, got, want)
+		}
+	}
+}

@@ -35,6 +35,9 @@ type leaf struct {
 	tags map[string]int
 }
 
+//go:noinline
+func (l *leaf) count() int { return len(l.tags) }
+
 type tree struct {
 	left, right *tree
 	seen        map[point]bool
@@ -111,6 +114,7 @@ var (
 	scratch sync.Pool // of *leaf
 	lists   = &struct{ pool *sync.Pool }{new(sync.Pool)}
 	unseen  unsafe.Pointer // a *sync.Pool
+	counter func() int     // a method value
 )
 
 // pool puts values into pools: for each P one, and the others into rings of 8,
@@ -192,6 +196,8 @@ func plantAll() []plant {
 		shared.Store(i, map[int]bool{i: true, -1: false})
 	}
 	behind = unsafe.Pointer(newHidden())
+	counter = leafOf(6).count
+	counter()
 	ready := make(chan bool)
 	go serve(ready)
 	<-ready
@@ -215,6 +221,7 @@ func plantAll() []plant {
 		{Owner: "main.hold.current.tags", Type: "map[string]int", Entries: 5, Maps: 1},
 		{Owner: "main.hold.queue<-", Type: "map[int]int", Entries: 3, Maps: 1},
 		{Owner: "main.hold.fn.func(captured)", Type: "map[string]uint16", Entries: 2, Maps: 1, Since: 23},
+		{Owner: "main.counter.func(receiver).tags", Type: "map[string]int", Entries: 6, Maps: 1},
 		{Owner: "main.hold.root.seen", Type: "map[main.point]bool", Entries: 31, Maps: 31},
 		{Owner: "main.hold.nested", Type: "map[string]map[string]float64", Entries: 2, Maps: 1},
 		{Owner: "main.hold.nested[]", Type: "map[string]float64", Entries: 3, Maps: 2},
