@@ -463,6 +463,10 @@ func (u *untyped) value(t *gobinary.Type, b []byte, depth int) bool {
 func (u *untyped) unknown(fit []*shape) *shape {
 	const few = 3
 	var names []string
+	isShape := func(s *shape) bool { return strings.Contains(s.t.Name, "go.shape.") } // of generic code, which no map has
+	if real := slices.DeleteFunc(slices.Clone(fit), isShape); len(real) > 0 {
+		fit = real
+	}
 	for _, s := range fit[:min(len(fit), few)] {
 		names = append(names, s.t.Name)
 	}
