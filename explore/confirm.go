@@ -137,7 +137,7 @@ func (s *Session) complete(f *finding.Finding, t *trace, c candidate) {
 	f.Subject = finding.Subject{Package: s.program.Package, Test: s.test}
 	f.Executions = int(c.execution)
 	if t.end.Get("external") == "true" {
-		f.Notes = append(f.Notes, "network or system calls had a say in this execution: a replay may differ")
+		f.Notes = append(f.Notes, "network, system calls or the garbage collector had a say in this execution: a replay may differ")
 	}
 	f.Witness = &finding.Witness{
 		Kind: "schedule", Hash: fmt.Sprintf("%016x", t.header.Hash), Strategy: c.strategy, Seed: c.seed, Decisions: int(t.header.Decisions),

@@ -287,7 +287,7 @@ func ghostOutside() (io, call bool) {
 			waitReasonSyncCondWait, waitReasonSyncMutexLock, waitReasonSyncRWMutexRLock, waitReasonSyncRWMutexLock,
 			waitReasonSyncWaitGroupWait, waitReasonCoroutine, waitReasonSynctestRun, waitReasonSynctestWait,
 			waitReasonSynctestChanReceive, waitReasonSynctestChanSend, waitReasonSynctestSelect,
-			waitReasonSynctestWaitGroupWait:
+			waitReasonSynctestWaitGroupWait, waitReasonFinalizerWait, waitReasonCleanupWait:
 		default:
 			call = true // work of the runtime
 		}

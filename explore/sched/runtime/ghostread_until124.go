@@ -15,6 +15,9 @@ func ghostCPUs() int { return int(ncpu) }
 // the cleanups too.
 func ghostEmptyCleanups(int64) {}
 
-// waitReasonSynctestWaitGroupWait is the reason of no goroutine: a WaitGroup
-// does not know of bubbles yet.
-const waitReasonSynctestWaitGroupWait waitReason = 255
+// These are the reasons of no goroutine: a WaitGroup does not know of bubbles
+// yet, and finalizers and cleanups have one goroutine.
+const (
+	waitReasonSynctestWaitGroupWait waitReason = 255 - iota
+	waitReasonCleanupWait
+)

@@ -3,6 +3,7 @@ package worlds
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,25 @@ func TestDeadlock(t *testing.T) {
 	wg.Go(func() { a.Lock(); b.Lock(); b.Unlock(); a.Unlock() })
 	wg.Go(func() { b.Lock(); a.Lock(); a.Unlock(); b.Unlock() })
 	wg.Wait()
+}
+
+// TestDeadlockAfterFinalizer waits while the goroutine that runs finalizers
+// does, which nothing will come of.
+func TestDeadlockAfterFinalizer(t *testing.T) {
+	func() {
+		x := new([64]int)
+		runtime.SetFinalizer(x, func(*[64]int) {})
+	}()
+	runtime.GC()
+	c := make(chan int, 1)
+	go func() {
+		select {
+		case <-c:
+		default:
+		}
+	}()
+	c <- 1
+	c <- 2
 }
 
 // TestLeak gives up waiting, and leaves the sender behind for ever.
