@@ -55,6 +55,9 @@ var litmuses = []litmus{
 	{"Unbuffered", "c := make(chan int); var s string", []string{
 		"c <- 1", "c <- 2; c <- 3", "s = fmt.Sprint(<-c, <-c, <-c)",
 	}, "s", []string{"1 2 3", "2 1 3", "2 3 1"}},
+	{"ChanLen", "c := make(chan int, 2); a, b := 0, 0", []string{
+		"c <- 1; c <- 2", "a = len(c); b = len(c)",
+	}, `fmt.Sprint(a, b)`, []string{"2 2", "0 0", "0 1", "0 2", "1 1", "1 2"}},
 	{"Select", "a, b := make(chan int, 1), make(chan int, 1); var s string", []string{
 		"a <- 1", "b <- 2", "for range 2 { select { case <-a: s += \"a\"; case <-b: s += \"b\"; default: s += \"-\" } }",
 	}, "s", []string{"ab", "ba", "--", "-a", "-b", "a-", "b-"}},

@@ -329,7 +329,7 @@ func (s *Session) hold(c candidate, f finding.Finding) {
 		}
 	case telling(f) > telling(s.held[i].f):
 		for _, n := range s.held[i].f.Notes {
-			if !strings.HasPrefix(n, timingDependent) { // which is about that proof
+			if !strings.HasPrefix(n, timingDependent) && !slices.Contains(f.Notes, n) { // the former are about that proof
 				f.Notes = append(f.Notes, n)
 			}
 		}

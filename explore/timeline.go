@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -104,7 +105,7 @@ func (b *timelineBuilder) ofProgram(e *event.Event, frames []finding.Frame) bool
 
 func addrOf(e *event.Event) uint64 {
 	switch e.Kind {
-	case event.Spawn, event.Exit, event.Yield, event.Sleep, event.Select, event.GC, event.Stop, event.Spec:
+	case event.Spawn, event.Exit, event.Yield, event.Sleep, event.Select, event.GC, event.Stop, event.Spec, event.Count:
 		return 0
 	}
 	return e.Addr
@@ -254,18 +255,24 @@ func (b *timelineBuilder) edges() {
 	}
 }
 
+// object is what event i is about, as access i or its rival names it; "" if
+// neither does.
+func (b *timelineBuilder) object(i, rival int) string {
+	o := b.t.object(i)
+	if r := b.t.object(rival); o.nameless() && !r.nameless() {
+		o = o.called(r.name)
+	} else if o.nameless() {
+		o = o.called(b.names[b.t.events[i].Addr])
+	}
+	return o.String()
+}
+
 // access is the evidence that event i is. rival is another access to the
 // same object, which may know its name.
 func (b *timelineBuilder) access(role finding.Role, i, rival int) finding.Evidence {
 	t, e := b.t, &b.t.events[i]
-	o := t.object(i)
-	if r := t.object(rival); o.nameless() && !r.nameless() {
-		o = o.called(r.name)
-	} else if o.nameless() {
-		o = o.called(b.names[e.Addr])
-	}
 	ev := finding.Evidence{
-		Role: role, Goroutine: int(e.G), Point: -1, Object: o.String(), Addr: e.Addr, Stack: t.frames(i),
+		Role: role, Goroutine: int(e.G), Point: -1, Object: b.object(i, rival), Addr: e.Addr, Stack: t.frames(i),
 	}
 	if e.Kind == event.ReadRange || e.Kind == event.WriteRange {
 		ev.Size = e.Size
@@ -273,11 +280,7 @@ func (b *timelineBuilder) access(role finding.Role, i, rival int) finding.Eviden
 	if p, ok := b.index[i]; ok {
 		ev.Point = p
 	}
-	what := ev.Object
-	if what == "" {
-		what = fmt.Sprintf("%#x", e.Addr)
-	}
-	ev.Text = fmt.Sprintf("G%d %s %s", e.G, verb(t, i), what)
+	ev.Text = fmt.Sprintf("G%d %s %s", e.G, verb(t, i), cmp.Or(ev.Object, fmt.Sprintf("%#x", e.Addr)))
 	if ev.Size > 8 {
 		ev.Text += fmt.Sprintf(", %d bytes", ev.Size)
 	}
@@ -308,7 +311,8 @@ func (b *timelineBuilder) between(i, rival int) (finding.Evidence, bool) {
 		}
 		return ""
 	}
-	text := fmt.Sprintf("in this execution G%d %s %s", b.t.events[i].G, verb(b.t, i), b.tl.Points[at].Text)
+	e := &b.t.events[i]
+	text := fmt.Sprintf("in this execution G%d %s %s", e.G, verb(b.t, i), cmp.Or(b.object(i, rival), fmt.Sprintf("%#x", e.Addr)))
 	if where := b.where(at); where != "" {
 		text += " at " + where
 	}
@@ -489,6 +493,7 @@ var opNames = map[event.Kind]string{
 	event.WaitGroupAdd: "add", event.WaitGroupWait: "wait",
 	event.CondWait: "cond wait", event.CondSignal: "signal", event.CondBroadcast: "broadcast",
 	event.Sleep: "sleep", event.Yield: "yield", event.GC: "collect garbage",
+	event.ChanLen: "length", event.Count: "count goroutines",
 	event.TimerSet: "set timer", event.Spawn: "go", event.Exit: "end", event.TimerFire: "timer", event.Adopt: "joins", event.Stop: "fail",
 }
 

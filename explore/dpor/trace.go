@@ -113,7 +113,7 @@ func (t *trace) touch(st *step, e *event.Event) {
 	switch k := e.Kind; {
 	case k.IsMemory():
 		write = k.IsWrite()
-	case k == event.Acquire:
+	case k == event.Acquire, k == event.ChanLen:
 		write = false
 	case k == event.Spec:
 		write = e.Aux != 0 // whether one returns before another is called makes a difference
@@ -237,6 +237,8 @@ func (t *trace) life(st *step, e *event.Event) {
 		}
 	case event.GC:
 		t.miss("the test runs the garbage collector")
+	case event.Count:
+		t.miss("the test looks at how many goroutines there are, or where")
 	}
 }
 

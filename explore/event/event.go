@@ -64,6 +64,8 @@ const (
 	Case     // a select has several cases that are ready: a choice of data, not of who goes on
 	TimerSet // the timer at Addr is made, stopped or reset; logged where stacks are, a point where all schedules are explored
 	Spec     // an operation on the object at Addr, as package explore/spec records it, is called; it returns if Aux is 1
+	ChanLen  // len of the channel at Addr
+	Count    // the goroutines are counted, or the stacks of all are asked for
 )
 
 // Life of goroutines, timers and memory.

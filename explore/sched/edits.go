@@ -67,8 +67,12 @@ var schedulerEdits = []overlay.Edit{
 		Why: "a metric that asks for the real time at every eighth switch"},
 	{File: "runtime/debug.go", In: "GOMAXPROCS", Op: atStart, Text: "if ghostActive { return ghostProcs(n) }",
 		Why: "the world lives on one P whatever the test asks for"},
-	{File: "runtime/debug.go", In: "NumGoroutine", Op: atStart, Text: "if ghostMine() { return ghostCount() }",
+	{File: "runtime/debug.go", In: "NumGoroutine", Op: atStart, Text: "if ghostMine() { ghostPoint(gkCount, 0, 0, sys.GetCallerPC(), 0); return ghostCount() }",
 		Why: "what earlier executions left behind does not count"},
+	{File: "runtime/debug.go", Op: imports, Text: "internal/runtime/sys", Why: "for the edit above"},
+	{File: "runtime/mprof.go", In: "Stack", Op: atStart, Text: "if all && ghostMine() { ghostPoint(gkCount, 0, 0, sys.GetCallerPC(), 0) }",
+		Why: "it shows how far all goroutines have come"},
+	{File: "runtime/mprof.go", Op: imports, Text: "internal/runtime/sys", Why: "for the edit above"},
 }
 
 var lifeEdits = []overlay.Edit{
@@ -155,6 +159,8 @@ var operationEdits = []overlay.Edit{
 		Why: "scheduling point"},
 	{File: "runtime/chan.go", In: "closechan", Op: atStart, Text: "if ghostActive { ghostPoint(gkChanClose, uintptr(unsafe.Pointer(c)), 0, sys.GetCallerPC(), 0) }",
 		Why: "scheduling point"},
+	{File: "runtime/chan.go", In: "chanlen", Op: atStart, Text: "if ghostActive { ghostPoint(gkChanLen, uintptr(unsafe.Pointer(c)), 0, sys.GetCallerPC(), 0) }",
+		Why: "scheduling point: sends and receives make a difference to it"},
 	{File: "runtime/select.go", In: "selectgo", Op: atStart, Text: "if ghostActive { ghostPoint(gkSelect, 0, uintptr(nsends+nrecvs), sys.GetCallerPC(), 0) }",
 		Why: "scheduling point"},
 	{File: "runtime/select.go", Op: imports, Text: "internal/runtime/sys", Why: "for the edit above"},

@@ -63,12 +63,14 @@ func conflicts(a, b *operation) bool {
 	return a.object != 0 && a.object == b.object && !(looks(a.kind) && looks(b.kind))
 }
 
-func onChannel(k event.Kind) bool { return k >= event.ChanSend && k <= event.Select }
+func onChannel(k event.Kind) bool {
+	return k >= event.ChanSend && k <= event.Select || k == event.ChanLen
+}
 
 // looks reports whether two operations of such kinds on one object commute.
 func looks(k event.Kind) bool {
 	switch k {
-	case event.RLock, event.TryRLock, event.RUnlock, event.WaitGroupWait:
+	case event.RLock, event.TryRLock, event.RUnlock, event.WaitGroupWait, event.ChanLen:
 		return true
 	}
 	return k.IsMemory() && !k.IsWrite()

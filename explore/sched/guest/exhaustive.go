@@ -172,6 +172,8 @@ func (l *loop) tell(c *config) {
 		s.Miss("an execution was cut short: " + wire.Reason(int(c.reason)))
 	case c.external:
 		s.Miss("network or system calls had a say")
+	case l.files.shared:
+		s.Miss("several goroutines use files, and what goes through these is not seen")
 	case c.loose:
 		s.Miss("time went on while goroutines could run")
 	case c.full:

@@ -192,6 +192,7 @@ func (l *loop) run(n, seed uint64) *config {
 	l.out.b = l.out.b[:0]
 	l.returned, l.failed, l.skipped = false, false, false
 	l.head.Execution, l.head.Seed = n, seed
+	l.files.by = 0
 	runtimeClearPools()
 	if l.job.Oracle {
 		l.oracle.begin()
@@ -577,15 +578,23 @@ func (l *loop) replay() {
 		With("log", string(l.out.b)))
 }
 
-// files notes whether the test opens or looks for files. Its methods are
-// called by package os, from goroutines of the test.
-type files struct{ opened bool }
+// files notes whether the test opens or looks for files, and whether several
+// goroutines do in one execution. Its methods are called by package os, from
+// goroutines of the test.
+type files struct {
+	opened, shared bool
+	by             int32 // who did last in this execution
+}
 
-//go:norace
-func (f *files) Open(string) { f.opened = true }
+func (f *files) Open(string) { f.use() }
+func (f *files) Stat(string) { f.use() }
 
-//go:norace
-func (f *files) Stat(string) { f.opened = true }
+func (f *files) use() {
+	f.opened = true
+	id := runtimeCurrent()
+	f.shared = f.shared || f.by != 0 && f.by != id
+	f.by = id
+}
 
 func (f *files) Getenv(string) {}
 func (f *files) Chdir(string)  {}

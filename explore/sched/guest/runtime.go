@@ -19,6 +19,9 @@ func runtimeRun(c unsafe.Pointer)
 //go:linkname runtimeGoroutine
 func runtimeGoroutine(id int32, to *goroutine) bool
 
+//go:linkname runtimeCurrent
+func runtimeCurrent() int32
+
 //go:linkname runtimeClearPools
 func runtimeClearPools()
 

@@ -171,6 +171,18 @@ func ghostread_goroutine(id int32, to *ghostGoroutine) bool {
 	return true
 }
 
+// ghostread_current is the id of the current goroutine in the world, 0 if it
+// does not belong to it.
+//
+//go:linkname ghostread_current internal/ghostread/guest.runtimeCurrent
+//go:nosplit
+func ghostread_current() int32 {
+	if !ghostMine() {
+		return 0
+	}
+	return getg().ghost.id
+}
+
 // ghostread_clearpools empties every sync.Pool, so that each execution starts
 // with none of the earlier ones' objects.
 //

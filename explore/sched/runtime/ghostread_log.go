@@ -52,6 +52,8 @@ const (
 	gkCase
 	gkTimerSet
 	gkSpec
+	gkChanLen
+	gkCount
 )
 
 const (
