@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -55,6 +56,7 @@ type holder struct {
 	current atomic.Pointer[leaf]
 	queue   chan map[int]int
 	fn      func() int
+	method  func() string
 	root    *tree
 	nested  map[string]map[string]float64
 	values  map[int]leaf
@@ -124,7 +126,7 @@ func pool() []plant {
 		scratch.Put(leafOf(3))
 	}
 	runtime.GC()
-	for i := 0; i < 30; i++ {
+	for i := 0; i < 12; i++ {
 		scratch.Put(leafOf(2))
 		lists.pool.Put(map[point]int{{1, int32(i)}: i})
 	}
@@ -132,8 +134,8 @@ func pool() []plant {
 	p.Put(&embedded{inner: map[int64]string{7: "x"}})
 	unseen = unsafe.Pointer(p)
 	return []plant{
-		{Owner: "main.scratch (sync.Pool).(*main.leaf).tags", Type: "map[string]int", Entries: 75, Maps: 35},
-		{Owner: "main.lists.pool (sync.Pool).(map[main.point]int)", Type: "map[main.point]int", Entries: 30, Maps: 30},
+		{Owner: "main.scratch (sync.Pool).(*main.leaf).tags", Type: "map[string]int", Entries: 39, Maps: 17},
+		{Owner: "main.lists.pool (sync.Pool).(map[main.point]int)", Type: "map[main.point]int", Entries: 12, Maps: 12},
 		{Owner: "sync.allPools[] (sync.Pool).(*main.embedded).inner", Type: "map[int64]string", Entries: 1, Maps: 1},
 	}
 }
@@ -232,6 +234,31 @@ func plantAll() []plant {
 	}
 }
 
+// later has functions that a timer calls in a day, closures and a method value,
+// and a method value of its own.
+func later() []plant {
+	for i := 0; i < 10; i++ {
+		seen := map[int32]string{int32(i): "x", -1: "y"}
+		time.AfterFunc(24*time.Hour+time.Duration(i), func() { delete(seen, 1) })
+	}
+	hold.method = words{"p": "q"}.String
+	l := leafOf(6)
+	time.AfterFunc(24*time.Hour, l.drop)
+	return []plant{
+		{Owner: "timer: main.later.func1.func(seen)", Type: "map[int32]string", Entries: 20, Maps: 10, Since: 23},
+		{Owner: "timer: main.(*leaf).drop.func(receiver).tags", Type: "map[string]int", Entries: 6, Maps: 1},
+		{Owner: "main.hold.method.func(receiver)", Type: "main.words", Entries: 1, Maps: 1},
+	}
+}
+
+func (l *leaf) drop() { clearAll(l.tags) }
+
+func clearAll(m map[string]int) {
+	for k := range m {
+		delete(m, k)
+	}
+}
+
 // hammer keeps the keys of a window that moves: n or n+1 keys in a row.
 func hammer(n uint64) {
 	for i := uint64(0); i < n; i++ {
@@ -254,7 +281,7 @@ func main() {
 	}
 	list := plantAll()
 	runtime.GC()
-	list = append(list, pool()...)
+	list = append(append(list, pool()...), later()...)
 	b, err := json.Marshal(list)
 	if err != nil {
 		panic(err)
