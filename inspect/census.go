@@ -132,7 +132,7 @@ func (w *walk) follow() error {
 		return err
 	}
 	for _, step := range []func() error{
-		func() error { return w.sweep(list, false) }, w.again, w.stackRoots, w.pools, w.timers, w.again, func() error { return w.sweep(list, true) }, w.unowned, w.again,
+		func() error { return w.sweep(list, false) }, w.functions, w.again, w.stackRoots, w.pools, w.timers, w.again, func() error { return w.sweep(list, true) }, w.unowned, w.again,
 	} {
 		if err := step(); err != nil {
 			return err

@@ -120,6 +120,16 @@ func (w *walk) again() error {
 	return w.run()
 }
 
+// functions follows what function values have captured. It comes late: that a
+// callback in some registry leads to a server is true, but no name for what the
+// server has, if its objects say of which type they are.
+func (w *walk) functions() error {
+	w.calls = true
+	w.queue = append(w.queue, w.closures...)
+	w.closures = nil
+	return w.run()
+}
+
 // task returns the room for task i.
 func (w *walk) task(i int) *task {
 	if i == len(w.tasks) {
@@ -162,6 +172,10 @@ func (w *walk) spread(n int, do func(*worker)) error {
 		for _, m := range t.maps {
 			m.path = t.paths.joined(m.path)
 			w.todo = append(w.todo, m)
+		}
+		for _, it := range t.closures {
+			it.path = t.paths.joined(it.path)
+			w.closures = append(w.closures, it)
 		}
 		for _, m := range t.late {
 			m.path = t.paths.joined(m.path)

@@ -31,6 +31,8 @@ type walk struct {
 	todo     []mapItem // likewise
 	late     []mapItem // maps that did not settle, and are read again
 	last     bool      // they are not
+	closures []item    // function values that are followed later
+	calls    bool      // they are followed at once
 	spare    []item    // room for sorting
 	lost     Lost
 	bare     *bare // of a program without DWARF
@@ -400,7 +402,7 @@ func (l Lost) String() string {
 		{l.Closures, "function", "whose captured variables are not described"}, {l.Memory, "pointer", "to memory that could not be read"},
 		{l.Layouts, "value", "of a map or channel type with a layout that is not known"},
 		{l.Unsure, "object", "with what may be a map of 8 entries"},
-		{l.Reused, "map", "gone when it was read"},
+		{l.Reused, "map", "gone when read"},
 	} {
 		if x.n > 0 {
 			parts = append(parts, Plural(uint64(x.n), x.what)+" "+x.more)

@@ -16,13 +16,14 @@ type task struct {
 	maps     []mapItem
 	big      []mapItem // that are to be read one by one
 	late     []mapItem // that did not settle
+	closures []item    // that are followed later
 	paths    branch
 	lost     Lost
 }
 
 func (k *task) reset(p *paths, from, to int) {
 	k.from, k.to, k.lost = from, to, Lost{}
-	k.items, k.maps, k.big, k.late = k.items[:0], k.maps[:0], k.big[:0], k.late[:0]
+	k.items, k.maps, k.big, k.late, k.closures = k.items[:0], k.maps[:0], k.big[:0], k.late[:0], k.closures[:0]
 	k.paths.of = p
 	k.paths.reset()
 }
@@ -37,6 +38,9 @@ func (k *task) release() {
 	}
 	if cap(k.maps) > manyItems {
 		k.maps = nil
+	}
+	if cap(k.closures) > manyItems {
+		k.closures = nil
 	}
 }
 
@@ -262,7 +266,11 @@ func (k *worker) follow(p *plan, i int, v uint64, b []byte, addr uint64, path in
 		}
 	case reflect.Func:
 		if _, _, ok := k.t.heap.object(v); ok || k.w.onStack(v) { // a function without variables is in the executable
-			k.push(v, 1, k.lead(path, p, i))
+			if l := k.lead(path, p, i); k.w.calls {
+				k.push(v, 1, l)
+			} else if !k.done(v, l.plan) {
+				k.task.closures = items(k.task.closures, v, 1, l.plan, l.path)
+			}
 		}
 	case reflect.UnsafePointer:
 		if _, _, ok := k.t.heap.object(v); ok {

@@ -36,6 +36,15 @@ type leaf struct {
 	tags map[string]int
 }
 
+// registry has objects that say of which type they are, too.
+type registry struct {
+	names map[string]uint32
+	spare [64]*registry
+}
+
+//go:noinline
+func (r *registry) count() int { return len(r.names) }
+
 //go:noinline
 func (l *leaf) count() int { return len(l.tags) }
 
@@ -117,6 +126,7 @@ var (
 	lists   = &struct{ pool *sync.Pool }{new(sync.Pool)}
 	unseen  unsafe.Pointer // a *sync.Pool
 	counter func() int     // a method value
+	called  func() int     // another one
 )
 
 // pool puts values into pools: for each P one, and the others into rings of 8,
@@ -199,7 +209,9 @@ func plantAll() []plant {
 	}
 	behind = unsafe.Pointer(newHidden())
 	counter = leafOf(6).count
+	called = (&registry{names: map[string]uint32{"a": 1, "b": 2}}).count
 	counter()
+	called()
 	ready := make(chan bool)
 	go serve(ready)
 	<-ready
@@ -223,6 +235,8 @@ func plantAll() []plant {
 		{Owner: "main.hold.current.tags", Type: "map[string]int", Entries: 5, Maps: 1},
 		{Owner: "main.hold.queue<-", Type: "map[int]int", Entries: 3, Maps: 1},
 		{Owner: "main.hold.fn.func(captured)", Type: "map[string]uint16", Entries: 2, Maps: 1, Since: 23},
+		{Owner: "main.called.func(receiver).names", Type: "map[string]uint32", Entries: 2, Maps: 1, Before: 22},
+		{Owner: "*main.registry.names", Type: "map[string]uint32", Entries: 2, Maps: 1, Since: 22},
 		{Owner: "main.counter.func(receiver).tags", Type: "map[string]int", Entries: 6, Maps: 1},
 		{Owner: "main.hold.root.seen", Type: "map[main.point]bool", Entries: 31, Maps: 31},
 		{Owner: "main.hold.nested", Type: "map[string]map[string]float64", Entries: 2, Maps: 1},
