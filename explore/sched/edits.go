@@ -76,6 +76,8 @@ var schedulerEdits = []overlay.Edit{
 }
 
 var lifeEdits = []overlay.Edit{
+	{File: "runtime/stack.go", In: "copystack", Op: after, Anchor: "new := stackalloc(uint32(newsize))", Text: "; if ghostActive { ghostClear(new.lo, new.hi) }",
+		Why: "what another goroutine left on a stack looks like references"},
 	{File: "runtime/proc.go", In: "newproc1", Op: after, Anchor: "newg.bubble = callergp.bubble", Text: "; ghostNewG(newg, callergp)",
 		Why: "children belong to their parent's world", When: overlay.Minor(25, latest)},
 	{File: "runtime/proc.go", In: "newproc1", Op: after, Anchor: "newg.syncGroup = callergp.syncGroup", Text: "; ghostNewG(newg, callergp)",

@@ -16,7 +16,7 @@ func runtimeObject(p uintptr) (base, size uintptr, noscan bool)
 func runtimeRoots(f func(lo, hi uintptr))
 
 //go:linkname runtimeStacks
-func runtimeStacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr))
+func runtimeStacks(f func(holder uintptr, id int32, driver bool, lo, hi uintptr))
 
 // walk finds out which of the goroutines that wait can never go on: those
 // whose channels and locks nothing but themselves and each other can reach.
@@ -26,7 +26,7 @@ func runtimeStacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr))
 // so that our own copies of them are not taken for references.
 type walk struct {
 	seen map[uintptr]bool // object bases
-	gs   map[uintptr]bool // g and m structs: they know what their goroutines wait for
+	gs   map[uintptr]bool // what the runtime has of goroutines and Ps: it knows what they wait for
 	work [][2]uintptr
 	vars [][2]uintptr // package variables
 }
@@ -46,8 +46,8 @@ func hopeless(list []goroutine) {
 	}
 	w := &walk{seen: map[uintptr]bool{}, gs: map[uintptr]bool{}}
 	stacks := map[int32][2]uintptr{}
-	runtimeStacks(func(gp uintptr, id int32, driver bool, lo, hi uintptr) {
-		base, _, _ := runtimeObject(gp)
+	runtimeStacks(func(holder uintptr, id int32, driver bool, lo, hi uintptr) {
+		base, _, _ := runtimeObject(holder)
 		w.gs[base] = true
 		switch {
 		case waiting[id] != nil && id != 0:
@@ -134,11 +134,15 @@ func references(list []goroutine) []string {
 	holders := make([]string, len(list))
 	stacks := map[int32][2]uintptr{}
 	gs := map[uintptr]bool{}
-	runtimeStacks(func(gp uintptr, id int32, driver bool, lo, hi uintptr) {
-		base, _, _ := runtimeObject(gp)
+	var vars [][2]uintptr
+	runtimeStacks(func(holder uintptr, id int32, driver bool, lo, hi uintptr) {
+		base, _, _ := runtimeObject(holder)
 		gs[base] = true
-		if id != 0 {
+		switch {
+		case id > 0:
 			stacks[id] = [2]uintptr{lo, hi}
+		case id < 0: // timers belong to nobody either
+			vars = append(vars, [2]uintptr{lo, hi})
 		}
 	})
 	look := func(id int32, from ...[2]uintptr) {
@@ -162,7 +166,6 @@ func references(list []goroutine) []string {
 		}
 		return holders
 	}
-	var vars [][2]uintptr
 	runtimeRoots(func(lo, hi uintptr) { vars = append(vars, [2]uintptr{lo, hi}) })
 	look(0, vars...)
 	for i := range list {

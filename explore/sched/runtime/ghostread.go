@@ -182,6 +182,12 @@ func ghostMine() bool {
 	return ghostActive && gp.ghost.world == ghost.world && gp == gp.m.curg
 }
 
+// ghostClear clears a part of a stack that another goroutine had before: what it
+// left there would look like references, to a walk over the heap.
+func ghostClear(lo, hi uintptr) {
+	memclrNoHeapPointers(unsafe.Pointer(lo), hi-lo)
+}
+
 // ghostNewG is called by newproc1 for each user goroutine.
 //
 //go:nosplit
@@ -209,6 +215,7 @@ func ghostNewG(newg, caller *g) {
 		return
 	}
 	newg.ghost.born = parent
+	ghostClear(newg.stack.lo, newg.sched.sp)
 	ghostSpin.dirty = true
 	ghostLog(gkSpawn, parent, 0, 0, newg.gopc, uintptr(newg.ghost.id))
 }

@@ -41,15 +41,17 @@ func ghostread_roots(f func(lo, hi uintptr)) {
 	}
 }
 
-// ghostread_stacks calls f for each goroutine: where its g is, its id in the
-// world that ended last (0 if it is not of that world), and its stack; and for
-// each thread and what it has of the kind, without a stack.
+// ghostread_stacks calls f for all that knows what goroutines do without being a
+// reference to it: for each goroutine, with the id that it has in the world that
+// ended last (0 if it is not of that world) and its stack; for what it waits with;
+// for each P, with its timers and the id -1; and for each thread. The memory that
+// nothing is to be looked for in has lo >= hi.
 //
 //go:linkname ghostread_stacks internal/ghostread/guest.runtimeStacks
-func ghostread_stacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr)) {
+func ghostread_stacks(f func(holder uintptr, id int32, driver bool, lo, hi uintptr)) {
 	for _, gp := range allGs() {
 		s := readgstatus(gp) &^ _Gscan
-		if s == _Gdead || s == _Gidle {
+		if s == _Gdead || s == _Gidle || isSystemGoroutine(gp, false) {
 			f(uintptr(unsafe.Pointer(gp)), 0, false, 0, 0)
 			continue
 		}
@@ -66,7 +68,16 @@ func ghostread_stacks(f func(gp uintptr, id int32, driver bool, lo, hi uintptr))
 		case s == _Gsyscall && gp.syscallsp != 0:
 			lo = gp.syscallsp
 		}
+		for sg := gp.waiting; sg != nil; sg = sg.waitlink {
+			f(uintptr(unsafe.Pointer(sg)), 0, false, 0, 0)
+		}
 		f(uintptr(unsafe.Pointer(gp)), id, gp == ghost.driver.ptr(), lo, gp.stack.hi)
+	}
+	// A P remembers in its write barrier buffer what the program wrote during the
+	// last collection (mwbbuf.go).
+	for _, pp := range allp {
+		lo := uintptr(unsafe.Pointer(&pp.timers))
+		f(uintptr(unsafe.Pointer(pp)), -1, false, lo, lo+unsafe.Sizeof(pp.timers))
 	}
 	// What threads know is the runtime's, and the end of a stack can be the
 	// address of an object behind it.
