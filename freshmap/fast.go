@@ -3,6 +3,7 @@ package freshmap
 import (
 	"hash/maphash"
 	"math/bits"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 )
@@ -36,12 +37,12 @@ func fastSize(key uintptr) uintptr {
 }
 
 func fastGroupAt(b block, i, size uintptr) *group {
-	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*(groupHeader+slots*size)))
+	return (*group)(unsafe.Pointer(uintptr(b)&^tagMask + i*(headFor(size)+slots*size)))
 }
 
 // fastSlotAt returns the slot of the lowest byte of a match.
 func fastSlotAt(g *group, match uint64, size uintptr) unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(bits.TrailingZeros64(match)&^7)*(size/8))
+	return unsafe.Add(unsafe.Pointer(g), headFor(size)+uintptr(bits.TrailingZeros64(match)&^7)*(size/8))
 }
 
 func fastCell(slot unsafe.Pointer, size uintptr) unsafe.Pointer { return unsafe.Add(slot, size-8) }
@@ -59,9 +60,32 @@ func headerAt(slot unsafe.Pointer) (data unsafe.Pointer, length uint64) {
 }
 
 func sameText[K comparable](data unsafe.Pointer, length uint64, key K) bool {
+	k := *(*string)(unsafe.Pointer(&key))
+	if n := uintptr(len(k)); isShort(n) {
+		return uintptr(length) == n && differ(data, unsafe.Pointer(unsafe.StringData(k)), n) == 0
+	}
 	text := header{data, length}
 	return *(*K)(unsafe.Pointer(&text)) == key
 }
+
+// isShort reports whether strings of a length are compared here, in words that may
+// overlap: the call of the runtime's comparison costs more than that.
+func isShort(n uintptr) bool { return unaligned && n-8 <= 24 }
+
+// unaligned says that words may be read at any address.
+const unaligned = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64" || runtime.GOARCH == "ppc64le" || runtime.GOARCH == "s390x"
+
+// differ returns the bits in which some of the n bytes at two addresses differ, or 0
+// if they are the same. There are 8 of them at least.
+func differ(a, b unsafe.Pointer, n uintptr) uint64 {
+	d := wordAt(a, n-8) ^ wordAt(b, n-8)
+	for i := uintptr(0); i < n-8; i += 8 {
+		d |= wordAt(a, i) ^ wordAt(b, i)
+	}
+	return d
+}
+
+func wordAt(p unsafe.Pointer, i uintptr) uint64 { return *(*uint64)(unsafe.Add(p, i)) }
 
 // textIn reports whether the key in a slot, whose hash it has, is a string. The
 // caller holds the stripe.
@@ -194,7 +218,12 @@ func (m *Map[K, V]) deleteFast(root unsafe.Pointer, key K, wanted bool) (value V
 			}
 			atomic.StoreUint64(&g.ctrl, ctrl&^(0xff<<(uint(bits.TrailingZeros64(match))&^7&63)))
 			atomic.StoreUint64(&g.version, g.version+1)
-			m.clearFast(slot)
+			if unsafe.Sizeof(key) != textSize && m.pointers == 0 {
+				atomic.StoreUint64((*uint64)(slot), 0)
+				atomic.StoreUint64((*uint64)(fastCell(slot, size)), 0)
+			} else {
+				m.clearFast(slot)
+			}
 			m.thin(g, h, st)
 			st.unlock(-1)
 			m.help()

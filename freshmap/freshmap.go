@@ -185,8 +185,17 @@ func (m *Map[K, V]) Load(key K) (value V, ok bool) {
 					if unsafe.Sizeof(key) != textSize {
 						return *(*V)(unsafe.Pointer(&bits)), true
 					}
-					text := header{data, length} // sameText, of which the compiler makes no jump
-					if *(*K)(unsafe.Pointer(&text)) == key {
+					// What sameText does; of its result the compiler would make no jump.
+					k := *(*string)(unsafe.Pointer(&key))
+					n := uintptr(len(k))
+					if uintptr(length) != n {
+						return m.loadOther(key)
+					}
+					if isShort(n) {
+						if differ(data, unsafe.Pointer(unsafe.StringData(k)), n) == 0 {
+							return *(*V)(unsafe.Pointer(&bits)), true
+						}
+					} else if text := (header{data, length}); *(*K)(unsafe.Pointer(&text)) == key {
 						return *(*V)(unsafe.Pointer(&bits)), true
 					}
 				}

@@ -18,6 +18,16 @@ const (
 	blockAlign  = 128
 )
 
+// headFor returns how far the slots of a size lie behind the begin of their group.
+// Those of 32 bytes lie so that none is in two lines of the cache; with what the
+// allocator rounds blocks up to, that costs no memory.
+func headFor(stride uintptr) uintptr {
+	if stride == 32 {
+		return 32
+	}
+	return groupHeader
+}
+
 // A group is the head of a group; its slots follow in memory.
 type group struct {
 	ctrl    uint64
@@ -107,6 +117,7 @@ type layout struct {
 	values   valueKind
 	keySize  uintptr // of a key in its slot
 	stride   uintptr // of a slot
+	head     uintptr // of a group, before its slots
 	group    uintptr // of a group
 	buffer   uintptr // of one of the two buffers of a wide value
 	pointers uint64  // a bit for each word (of the size of a pointer) of a slot that is a pointer
@@ -163,12 +174,14 @@ func (l *layout) init(key, value reflect.Type) {
 
 	slot := reflect.StructOf(fields)
 	l.stride = slot.Size()
-	l.group = groupHeader + slots*l.stride
+	l.head = headFor(l.stride)
+	l.group = l.head + slots*l.stride
 	l.words = slot.Size() / word
 	pointersIn(slot, 0, func(offset uintptr) { l.pointers |= 1 << (offset / word) })
 	group := reflect.StructOf([]reflect.StructField{
 		{Name: "Ctrl", Type: scalar},
 		{Name: "Version", Type: scalar},
+		{Name: "Pad", Type: reflect.ArrayOf(int(l.head-groupHeader), reflect.TypeFor[byte]())},
 		{Name: "Slots", Type: reflect.ArrayOf(slots, slot)},
 	})
 	// An allocation of this size that has pointers begins with a header of
@@ -190,7 +203,7 @@ func (l *layout) groupAt(b block, i uintptr) *group {
 }
 
 func (l *layout) slotAt(g *group, i uint) unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(g), groupHeader+uintptr(i)*l.stride)
+	return unsafe.Add(unsafe.Pointer(g), l.head+uintptr(i)*l.stride)
 }
 
 func (l *layout) valueAt(slot unsafe.Pointer) unsafe.Pointer { return unsafe.Add(slot, l.keySize) }

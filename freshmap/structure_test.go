@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -304,33 +305,57 @@ func TestEqualHashes(t *testing.T) {
 }
 
 // TestStringsOfOneHash has another string where a hash leads to: 64 bits of two
-// strings are never equal by chance.
+// strings are never equal by chance. They differ in length, or in one byte.
 func TestStringsOfOneHash(t *testing.T) {
 	if bits.UintSize == 32 {
 		t.Skip("strings lie in boxes here")
 	}
+	text := "The text is longer than what is compared in words."
+	for n := range len(text) {
+		a := text[:n]
+		stringsOfOneHash(t, a, text[:n+1])
+		for i := range n {
+			stringsOfOneHash(t, a, a[:i]+"#"+a[i+1:])
+		}
+	}
+}
+
+func stringsOfOneHash(t *testing.T, a, b string) {
+	t.Helper()
 	m := New[string, int]()
-	m.Store("a", 1)
-	h, w := m.hash("a")
-	at := m.find(m.blockOf(h), "a", h, w)
-	setText(m.slotAt(at.group, at.index), "b", h)
-	if v, ok := m.Load("a"); ok {
-		t.Errorf("Load of another string of that hash: got %d", v)
+	p := New[string, *int]()
+	one := new(int)
+	m.Store(a, 1)
+	p.Store(a, one)
+	h, w := m.hash(a)
+	at := m.find(m.blockOf(h), a, h, w)
+	setText(m.slotAt(at.group, at.index), b, h)
+	if v, ok := m.Load(a); ok {
+		t.Errorf("Load(%q) found %q, %d", a, b, v)
 	}
-	m.Delete("a")
-	if v, ok := m.LoadAndDelete("a"); ok || m.Len() != 1 {
-		t.Errorf("LoadAndDelete of another string of that hash: got %d, %t, and Len() is %d", v, ok, m.Len())
+	if v, ok := p.Load(strings.Clone(a)); v != one || !ok {
+		t.Errorf("Load(%q) = %v, %t, want %v, true", a, v, ok, one)
 	}
-	if v, ok := m.LoadOrStore("a", 2); v != 2 || ok {
-		t.Errorf("LoadOrStore of another string of that hash: got %d, %t, want 2, false", v, ok)
+	m.Delete(a)
+	if v, ok := m.LoadAndDelete(a); ok || m.Len() != 1 {
+		t.Errorf("LoadAndDelete(%q) = %d, %t, and %q is gone", a, v, ok, b)
 	}
-	m.Store("a", 3)
-	if v, ok := m.Load("a"); v != 3 || !ok {
-		t.Errorf("Load beside another string of that hash: got %d, %t, want 3, true", v, ok)
+	if v, ok := m.LoadOrStore(a, 2); v != 2 || ok {
+		t.Errorf("LoadOrStore(%q, 2) = %d, %t, want 2, false", a, v, ok)
 	}
-	m.Delete("a")
-	if got := maps.Collect(m.All()); !maps.Equal(got, map[string]int{"b": 1}) {
-		t.Errorf("what is left: got %v, want b", got)
+	m.Store(strings.Clone(a), 3)
+	if v, ok := m.Load(strings.Clone(a)); v != 3 || !ok {
+		t.Errorf("Load(%q) beside %q: got %d, %t, want 3, true", a, b, v, ok)
+	}
+	m.Delete(a)
+	if got := maps.Collect(m.All()); !maps.Equal(got, map[string]int{b: 1}) {
+		t.Errorf("without %q: got %v, want %q", a, got, b)
+	}
+	hp, _ := p.hash(a)
+	at = p.find(p.blockOf(hp), a, hp, 0)
+	setText(p.slotAt(at.group, at.index), b, hp)
+	if v, ok := p.Load(a); ok {
+		t.Errorf("Load(%q) found %q, %v", a, b, v)
 	}
 }
 
