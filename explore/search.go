@@ -402,7 +402,7 @@ func (s *Session) settle(ctx context.Context, complete bool) error {
 	first := wait[0]
 	switch {
 	case s.plain.passed:
-		s.broken = fmt.Sprintf("passes in an ordinary run, but ends in %s in every controlled execution: it depends on something that is not controlled, such as real time or the network", first.c.what)
+		s.broken = fmt.Sprintf("passes in an ordinary run, but ends in %s in every controlled execution so far: it depends on something that is not controlled, such as real time or the network, or it passes in few schedules, which more executions would show", first.c.what)
 	case first.c.what == "deadlock" && s.plain.hung:
 		for _, h := range wait {
 			h.f.Notes = append(h.f.Notes, "the test hangs in every execution, and in an ordinary run too")
