@@ -26,7 +26,10 @@ func TestBare(t *testing.T) {
 			b.strip = "-s -w"
 		}
 		t.Run(b.name, func(t *testing.T) {
-			whole := build(t, b.release, b.env, b.flags...)
+			// What the linker is told is in the program otherwise, and moves what is
+			// behind it.
+			flags := append([]string{"-trimpath"}, b.flags...)
+			whole := build(t, b.release, b.env, flags...)
 			stripped := filepath.Join(t.TempDir(), "stripped")
 			if b.strip == "strip" {
 				// Up to Go 1.25 the linker puts data elsewhere if it writes no DWARF.
@@ -34,7 +37,7 @@ func TestBare(t *testing.T) {
 					t.Skipf("strip (of binutils): %v\n%s", err, out)
 				}
 			} else {
-				stripped = build(t, b.release, b.env, append(b.flags, "-ldflags="+b.strip)...)
+				stripped = build(t, b.release, b.env, append(flags, "-ldflags="+b.strip)...)
 			}
 			pid := start(t, stripped).pid
 			of := func(exe string) (map[uint64]*found, *walk) {

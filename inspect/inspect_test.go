@@ -211,12 +211,12 @@ func keysOf(s *shape, pieces []piece) (keys []uint64) {
 
 // TestErrors gives a sentence for what cannot be looked at.
 func TestErrors(t *testing.T) {
-	stripped := build(t, "", nil, "-ldflags=-s -w")
+	stripped := build(t, "", nil, "-trimpath", "-ldflags=-s -w")
 	pid := start(t, stripped).pid
 	if _, err := Attach(pid, build(t, "", nil, "-ldflags=-s -w", "-gcflags=-N -l")); err == nil || !strings.Contains(err.Error(), "--exe") {
 		t.Errorf("another stripped program: got %v", err)
 	}
-	whole := build(t, "", nil)
+	whole := build(t, "", nil, "-trimpath") // what the linker is told is in the program otherwise
 	if _, err := Attach(pid, whole); err != nil {
 		// The linker puts the same code at the same addresses, DWARF or not.
 		t.Errorf("a stripped program with its executable from before: %v", err)
