@@ -235,6 +235,7 @@ func TestSearch(t *testing.T) {
 
 // TestSearchUndecided takes nothing found in a program that runs for no answer,
 // unless the program is stopped meanwhile.
+// It is by design that the first budget is used up: a read takes longer.
 func TestSearchUndecided(t *testing.T) {
 	target := run(t, build(t, "", nil), "write")
 	none := Search{Secrets: []Secret{{"none", []byte("jvNf6lwnXqz"), false}}}
@@ -248,9 +249,12 @@ func TestSearchUndecided(t *testing.T) {
 	if err := target.AllowStop(shortest); err != nil {
 		t.Fatal(err)
 	}
+	held := target.raw.(stoppable)
+	target.raw = stoppable{slow{held.memory.(*process)}, held.stopper}
 	if h, err := target.Search(none); err != nil || len(h.Undecided) == 0 {
 		t.Errorf("stopped for too short a time: got %+v, %v", h, err)
 	}
+	target.raw = held
 	if err := target.AllowStop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -278,6 +282,14 @@ func TestSearchErrors(t *testing.T) {
 			t.Errorf("got %v, want %q", err, tt.want)
 		}
 	}
+}
+
+// slow is a process whose memory takes longer to read than the shortest stop.
+type slow struct{ *process }
+
+func (s slow) read(bufs [][]byte, addrs []uint64) error {
+	time.Sleep(2 * shortest)
+	return s.process.read(bufs, addrs)
 }
 
 // fake is memory of which some pages cannot be read.
